@@ -12,7 +12,7 @@ typedef struct ir_revision_merge ir_revision_merge_t;
 
 /* Returns NULL when memory is exhausted. */
 ir_revision_merge_t *ir_revision_merge_new(void);
-/* Also frees the batches. NULL is allowed. */
+/* Frees it and the batches. NULL is allowed. */
 void ir_revision_merge_free(ir_revision_merge_t *merge);
 
 /* Takes ownership of a checked batch, even on failure, and applies its revisions to it and to the

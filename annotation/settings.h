@@ -40,7 +40,8 @@ typedef struct ir_analysis_settings {
     IR_LIMIT_SETTINGS(type, member.limits)
 /* clang-format on */
 
-/* Derives format options from the settings, which still own the texts. */
+/* Derives format options from the settings. Texts are not copied, so the settings must outlive
+ * them. */
 void ir_format_settings_options(const ir_format_settings_t *settings, ir_format_options_t *options);
 void ir_analysis_settings_analysis(const ir_analysis_settings_t *settings, const char *base_iri,
                                    ir_analysis_t *analysis);

@@ -78,7 +78,7 @@ def cpu_of(process):
 
 
 def cpu_of_children():
-    """The same for commands that were run and have ended."""
+    """Returns the CPU time of commands that were run and have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -99,7 +99,7 @@ class Clocks:
 
 
 def wrk(address, tokens, seconds, connections):
-    """(requests, seconds, requests not answered with 2xx, p99 in ms)."""
+    """Returns (requests, seconds, requests not answered with 2xx, p99 in ms)."""
     text = run("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout=30s", "-s", ROOT / "bench" / "ingest.lua",
                address, env={**os.environ, "IR_TOKENS": str(tokens)})
     requests, took = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()

@@ -1,15 +1,15 @@
-"""Measures how one misbehaving mote (its "poison") affects a hundred others: bench/poison.py [NAME…] [--rate N] [--seconds N]
-[--root
+"""Measures how one misbehaving mote (its "poison") affects a hundred others: bench/poison.py [NAME…] [--rate N]
+[--seconds N] [--root
 DIR].
 
-On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads, the limits of a deployment) ir-loadgen sends
-for a hundred simulated motes over AMQP, MQTT and HTTP, and measures the time until the observations are published again.
-For each kind of poison there is an undisturbed stretch, and then one during which a mote with a valid password sends the
-poison. All kinds take about eight minutes on a quiet machine. For each kind the table on standard output shows the p99 of the
-hundred motes without and with the poison, the peak memory of each process, the missing and doubled observations, and where the
-culprit was named;
---out FILE keeps all figures and the facts of the machine as JSON. The goal: p99 at most doubles. --root uses the broker of
-another system's root folder, --build all programs of another build. It needs the tests' Python:
+On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads, the limits of a deployment) ir-loadgen
+sends for a hundred simulated motes over AMQP, MQTT and HTTP, and measures the time until the observations are
+republished. For each kind of poison there is an undisturbed stretch, and then one during which a mote with a valid
+password sends the poison. All kinds take about eight minutes on a quiet machine. For each kind the table on standard
+output shows the p99 of the hundred motes without and with the poison, the peak memory of each process, the missing and
+duplicated observations, and where the culprit was named;
+--out FILE keeps all figures and the facts of the machine as JSON. The goal: p99 at most doubles. --root uses the broker
+of another system's root folder, --build all programs of another build. It needs the tests' Python:
 ~/.cache/intelligent-river/venv/bin/python.
 """
 
@@ -192,12 +192,12 @@ def channels_of(attack, user):
 
 
 def channels(attack):
-    """As many channels as the broker allows, on twelve connections that open and close."""
+    """Opens as many channels as the broker allows, on twelve connections that open and close."""
     channels_of(attack, POISON)
 
 
 def channels_shared(attack):
-    """The same, as the shared user of closed networks, who may open more."""
+    """Does the same as the shared user of closed networks, who may open more channels."""
     channels_of(attack, "mote")
 
 
@@ -260,7 +260,7 @@ def endpoints(running):
 
 
 def counters(running):
-    """Counters summed over workers and gateways, without those that grow by themselves."""
+    """Returns counters summed over workers and gateways, without those that always grow."""
     total = {}
     for each in endpoints(running):
         for series, value in each.metrics().items():
@@ -280,7 +280,7 @@ def forget_peaks(running):
 
 
 def peaks(running):
-    """The most memory since then, of one process of each kind, in MiB."""
+    """Returns the highest memory since then of one process of each kind, in MiB."""
     def peak(process):
         text = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024

@@ -6,8 +6,8 @@
 It computes with sha256sum, Python's library and one function of SciPy. Of each run it checks:
 
     checksums     no file of the run has changed, appeared or vanished since it ended
-    samples       p50 and p99 follow from the histograms, rates from the generator's summaries, processor time per
-                  observation from its parts and from what was published again
+    samples p50 and p99 follow from the histograms, rates from the generator's summaries, processor time per observation
+    from its parts and from the number of republished observations
     comparisons   ratios and intervals in comparisons.csv follow from the samples
     relabelings   of 1,000 random exchanges of the reference with itself, block by block, at most 7 % show a difference
 
@@ -30,7 +30,7 @@ from scipy import stats
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "ingest"))
 
-import guard  # noqa: E402 - it tells errors, and computes nothing
+import guard  # noqa: E402 - it reports errors, and computes nothing
 
 LATEST = ROOT / "out" / "bench" / "latest"
 EXACT = 1e-9  # relative; the same arithmetic in another order
@@ -63,7 +63,7 @@ def samples(part):
 
 
 def percentile(path, share):
-    """From a histogram in the text format of HdrHistogram: value, percentile, count, …"""
+    """Reads a percentile from a histogram in HdrHistogram's text format: value, percentile, count, …"""
     for line in path.read_text().splitlines():
         words = line.split()
         if len(words) >= 3 and words[0][0].isdigit() and float(words[1]) >= share:
@@ -72,7 +72,8 @@ def percentile(path, share):
 
 
 def recomputed(stretch, folder, parts):
-    """{measure: value} of one stretch of a sample, from the generator's files and the parts of the processor time."""
+    """Returns {measure: value} of one stretch of a sample, from the generator's files and the parts of the processor
+    time."""
     summary = json.loads((folder / "summary.json").read_text())
     values = {what: percentile(folder / "latency_corrected.hgrm", share) for what, share in PERCENTILES.items()
               if (folder / "latency_corrected.hgrm").is_file()}
@@ -85,7 +86,7 @@ def recomputed(stretch, folder, parts):
 
 
 def wrong_samples(part):
-    """([what disagrees], the number of figures) of an experiment."""
+    """Returns ([what disagrees], the number of figures) of an experiment."""
     wrong, count = [], 0
     for line in samples(part):
         name = re.sub("[^A-Za-z0-9_.-]", "_", line["subject"])
@@ -106,7 +107,7 @@ def wrong_samples(part):
 
 
 def paired(part, first, second, measure):
-    """[(value of first, value of second)] over the blocks in which both have one."""
+    """Returns [(value of first, value of second)] over the blocks in which both have one."""
     found = {}
     for line in samples(part):
         if line["status"] == "ok" and line["measures"].get(measure):
@@ -115,7 +116,7 @@ def paired(part, first, second, measure):
 
 
 def interval(pairs, level):
-    """(ratio, low, high) by the one-sample t-test of the logarithms; (ratio,) of one pair."""
+    """Returns (ratio, low, high) by the one-sample t-test of the logarithms; (ratio,) of one pair."""
     logs = [math.log(second / first) for first, second in pairs]
     ratio = math.exp(math.fsum(logs) / len(logs))
     if len(logs) < 2 or len(set(logs)) == 1:
@@ -141,8 +142,8 @@ def wrong_comparisons(run):
 
 
 def relabelled(part, numbers):
-    """Of RELABELINGS, the share in which any primary measure of the reference differs from itself; None with too few
-    blocks."""
+    """Returns the share of RELABELINGS in which any primary measure of the reference differs from itself; None with too
+    few blocks."""
     plan = json.loads((part / "plan.json").read_text())
     first, again = (each["name"] for each in plan["subjects"][:2])
     measures = re.findall(r'^measure = "(.*)"', (part / "experiment.toml").read_text(), re.M)

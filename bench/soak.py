@@ -1,10 +1,11 @@
 """Keeps the whole pipeline under steady load and checks that no process grows: make soak [MINUTES=30] [RATE=0].
 
-On a separate stack (one broker, two gateways, two workers, and the stores of DOCUMENTS= and GRAPH=) ir-loadgen sends for
-a thousand simulated motes by AMQP, MQTT and HTTP: RATE observations a second, or with RATE=0 half of the rate that an initial
-burst reached. Every ten seconds the memory, the descriptors and the threads of each process are noted in out/soak/samples.csv.
-At the end out/soak/report.md compares the second quarter of the time with the last one. The exit status is 1 when memory or
-descriptors of one of our own programs grew, or anything is missing, doubled or foreign.
+On a separate stack (one broker, two gateways, two workers, and the stores of DOCUMENTS= and GRAPH=) ir-loadgen sends
+for a thousand simulated motes over AMQP, MQTT and HTTP: RATE observations a second, or with RATE=0 half of the rate
+that an initial burst reached. Every ten seconds the memory, the descriptors and the threads of each process are noted
+in out/soak/samples.csv. At the end out/soak/report.md compares the second quarter of the time with the last one. The
+exit status is 1 when memory or descriptors of one of our own programs grew, or anything is missing, duplicated or
+foreign.
 """
 
 import argparse
@@ -42,7 +43,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def sample(pid):
-    """(MiB, descriptors, threads, seconds of CPU) of a process."""
+    """Returns (MiB, descriptors, threads, seconds of CPU) of a process."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     used = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
     return (int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024, len(os.listdir(f"/proc/{pid}/fd")),
@@ -106,7 +107,7 @@ def medians(rows, name, begin, end):
 
 
 def compare(rows):
-    """(a line of the table for each process, what grew)."""
+    """Returns (a line of the table for each process, what grew)."""
     last = rows[-1][0]
     lines, grew = [], []
     for name in dict.fromkeys(row[1] for row in rows):

@@ -49,8 +49,8 @@ def post(gateway, mote, token):
 
 
 def split_motes(broker, gateway, issued):
-    """(motes of the hung queue, the others). Before a channel's first message to a queue, it queries the queue and
-    waits for the answer, so each queue gets a message before one hangs."""
+    """Returns (motes of the hung queue, the others). Before a channel's first message to a queue, it queries the queue
+    and waits for the answer, so each queue gets a message before one hangs."""
     for item in issued.items():
         post(gateway, *item)
     with hung(broker), ThreadPoolExecutor(8) as pool:
@@ -70,7 +70,7 @@ def load(gateway, tokens, options):
 
 
 def load_beside(gateway, stuck, tokens, options):
-    """The same load, while motes of the hung queue also send."""
+    """Applies the same load, while motes of the hung queue also send."""
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(ingest.wrk, gateway.address, stuck, options.seconds, 8)
         sample = load(gateway, tokens, options)

@@ -15,9 +15,9 @@ typedef struct ir_attempt {
 void ir_attempt_init(ir_attempt_t *attempt);
 void ir_attempt_destroy(ir_attempt_t *attempt);
 
-/* Any thread. What waits for the server's answer on this connection fails at once, and no further
- * connection is begun. Only the connect(2) to a host that is not there is not interrupted: it ends
- * with its time-out. */
+/* Any thread. A call that waits for the server's answer on this connection fails at once, and no
+ * further connection is begun. Only a connect(2) to an absent host is not interrupted: it ends with
+ * its time-out. */
 void ir_attempt_cancel(ir_attempt_t *attempt);
 
 /* The thread that connects: this socket is in use from now on; -1: none, before it is closed.

@@ -152,7 +152,7 @@ static amqp_table_entry_t flag_entry(const char *name) {
     return entry;
 }
 
-/* librabbitmq 0.11 does not announce consumer cancellation and connection.blocked by itself. */
+/* librabbitmq 0.11 does not itself announce consumer cancellation and connection.blocked. */
 static amqp_rpc_reply_t login(amqp_connection_state_t connection,
                               const ir_broker_options_t *options,
                               const ir_broker_address_t *target) {
@@ -201,7 +201,7 @@ static struct timeval interval(int64_t ns) {
     return (struct timeval){.tv_sec = ns / IR_SECOND_NS, .tv_usec = ns % IR_SECOND_NS / 1000};
 }
 
-/* The library sends without a time limit. This makes the kernel give up on a peer that takes
+/* The library sends without a time limit. This makes the kernel give up on a peer that accepts
  * nothing. */
 static void bound_sending(int fd, const ir_broker_options_t *options) {
     int64_t longest_ns = options->heartbeat_s * 2 * IR_SECOND_NS;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What librabbitmq calls amqp_connection_state_t is a pointer to this. */
+/* librabbitmq's amqp_connection_state_t is a pointer to this. */
 typedef struct amqp_connection_state_t_ ir_connection_t;
 
 /* The texts are not copied: they must outlive whatever was opened with them. */
@@ -29,8 +29,8 @@ typedef struct ir_broker_options {
     bool receives; /* the connection publishes nothing, and accepts larger frames than negotiated:
                       RabbitMQ adds its own headers to those of a message, even if that exceeds the
                       frame */
-    ir_attempt_t *attempt; /* another thread may break off connecting by it; NULL: none does. It
-                              keeps the socket of the connection that was made */
+    ir_attempt_t *attempt; /* lets another thread abort connecting; NULL: none does. It keeps the
+                            * socket of the established connection */
 } ir_broker_options_t;
 
 /* Connects, logs in and negotiates heartbeats. IR_ERR_CONNECT, IR_ERR_AUTH, IR_ERR_PROTOCOL (the

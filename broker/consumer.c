@@ -14,7 +14,7 @@
 #define TICK_NS (100 * IR_MILLISECOND_NS)
 #define WARN_AGAIN_NS (10 * IR_SECOND_NS)
 
-/* ---- taking and giving back ---- */
+/* ---- acquiring and giving back ---- */
 
 static bool is_held(const ir_partition_t *partition) {
     return partition->state == IR_PARTITION_OPENING || partition->state == IR_PARTITION_HELD;
@@ -68,7 +68,7 @@ void ir_consumer_lost(ir_consumer_t *consumer, const ir_partition_t *partition,
     }
 }
 
-/* Affects only this partition: the channels of the others go on. */
+/* Affects only this partition: the channels of the others continue. */
 static void give_up(ir_consumer_t *consumer, ir_partition_t *partition, int64_t now_ns) {
     ir_link_t *link = ir_lanes_link(consumer, partition);
     ir_error_t error;

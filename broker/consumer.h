@@ -9,13 +9,13 @@
  * consumer begin. A worker that keeps running starts this only when another worker has subscribed.
  * So a partition is never without a consumer, nor given to a worker that cannot take it.
  *
- * A message that RabbitMQ cannot deliver (a routing key over 255 bytes, accepted by MQTT) breaks
+ * A message that RabbitMQ cannot deliver (a routing key over 255 bytes, accepted over MQTT) breaks
  * the connection again and again. After two such breaks each partition gets its own connection, so
- * that the others go on. The partition whose connection still breaks is left to the brokers, which
- * take the message aside (ingest/take-aside.erl).
+ * that the others continue. The partition whose connection still breaks is left to the brokers,
+ * which take the message aside (ingest/take-aside.erl).
  *
  * A queue that does not answer affects only its own partition. After the broker's time-out its
- * channel is given up. The partition is taken again when a trial on another connection was
+ * channel is given up. The partition is consumed again after a trial on another connection was
  * answered. */
 #ifndef IR_BROKER_CONSUMER_H
 #define IR_BROKER_CONSUMER_H
@@ -36,7 +36,8 @@ typedef struct ir_consumer_options {
     size_t message_bytes; /* larger bodies are not read into memory but rejected to the dead-letter
                              exchange by the broker, and on_oversize is called */
     int64_t announce_ns;  /* interval of membership announcements; expiry is 4 × */
-    unsigned turn;        /* most deliveries in one turn of the loop, which lasts 20 ms at most */
+    unsigned turn;        /* maximum number of deliveries in one turn of the loop, which lasts at
+                           * most 20 ms */
 } ir_consumer_options_t;
 
 /* The consumer as a transport; its options are an ir_consumer_options_t, whose texts it does not

@@ -87,11 +87,11 @@ uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);
 /* The partitions that this worker consumes. */
 ir_partition_set_t ir_completeness_held(const ir_consumer_t *consumer);
 
-/* Records whether everything is consumed; tells the owner the first time. */
+/* Records whether everything is consumed; reports the first time to the owner. */
 void ir_completeness_watch(ir_consumer_t *consumer, int64_t now_ns);
 
-/* See broker/transport.h. Once all partitions were held, those that change hands for a moment (two
- * announcements, at least two seconds) do not count. */
+/* See broker/transport.h. Once all partitions have been held, a partition that changes hands for a
+ * moment (two announcements, at least two seconds) does not count as missing. */
 bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons);
 
 unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */

@@ -96,7 +96,7 @@ ir_status_t ir_fetcher_next(ir_fetcher_t *fetcher, ir_assembled_t *message,
 ir_status_t ir_fetcher_acknowledge(ir_fetcher_t *fetcher, uint64_t tag, ir_error_t *error) {
     const int sent = amqp_basic_ack(fetcher->connection, CHANNEL, tag, 0);
     char what[WHAT_SIZE];
-    snprintf(what, sizeof what, "cannot take a message from %s", fetcher->queue);
+    snprintf(what, sizeof what, "cannot get a message from %s", fetcher->queue);
     return sent == AMQP_STATUS_OK ? IR_OK : ir_broker_fault(sent, what, error);
 }
 

@@ -8,9 +8,9 @@
 #define FRAME_HEADER_SIZE 7
 #define FRAME_EXTRA_SIZE (FRAME_HEADER_SIZE + 1)
 #define CONTENT_HEADER_SIZE 12 /* class, weight, body size */
-/* Exchange and routing key of 255 bytes each, and the rest of the method. */
+/* Room for exchange and routing key of 255 bytes each, and the rest of the method. */
 #define METHOD_SIZE_MAX 600
-/* Flags, short strings, lengths and types, besides the headers' texts. */
+/* Room for flags, short strings, lengths and types, in addition to the headers' texts. */
 #define HEADERS_EXTRA 2048
 #define SHORT_MAX 255
 

@@ -12,9 +12,9 @@ typedef struct ir_listen {
     const char *exchange;
     const char *const *patterns; /* what is bound; a fanout exchange takes one, "" */
     size_t n_patterns;
-    /* 0: nothing is acknowledged, and what this side does not read in time fills the broker's
-     * queue, which has no bound. Else the broker sends this many before the first is acknowledged,
-     * keeps `most` more, and drops the oldest ones beyond that. */
+    /* 0: nothing is acknowledged, and messages that this side does not read in time fill the
+     * broker's queue, which has no bound. Otherwise the broker sends this many before the first is
+     * acknowledged, keeps `most` more, and drops the oldest ones beyond that. */
     uint16_t prefetch;
     int32_t most;
 } ir_listen_t;

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 typedef enum ir_partition_state {
-    IR_PARTITION_FREE,     /* not held; will not be taken before `due_ns` */
+    IR_PARTITION_FREE,     /* not held; will not be acquired before `due_ns` */
     IR_PARTITION_OPENING,  /* requested; consume-ok has not arrived yet */
     IR_PARTITION_HELD,     /* consumed; only deliveries show whether it is the active consumer */
     IR_PARTITION_DRAINING, /* being given back: passes nothing on, waits for acknowledgements */
@@ -34,8 +34,8 @@ typedef struct ir_partition {
     uint32_t session;
     bool open;            /* the channel is open: open-ok arrived, and no channel.close since */
     bool wanted;          /* assigned to this worker */
-    bool missing;         /* the queue did not exist: declare it again when next taken */
-    bool suspect;         /* its queue did not answer: do not take it until a trial succeeds */
+    bool missing;         /* the queue did not exist: declare it again at the next attempt */
+    bool suspect;         /* its queue did not answer: do not acquire it until a trial succeeds */
     uint64_t outstanding; /* messages passed on but not acknowledged */
     int64_t asked_ns;     /* when OPENING or CLOSING began */
     int64_t due_ns;
@@ -75,7 +75,7 @@ int ir_partition_give(ir_partition_t *partition, amqp_connection_state_t connect
 int ir_partition_give_up(ir_partition_t *partition, amqp_connection_state_t connection,
                          int64_t now_ns);
 
-/* A trial of the suspected queue has ended. If it answered, the partition may be taken at once;
+/* A trial of the suspected queue has ended. If it answered, the partition may be acquired at once;
  * otherwise it waits until `due_ns` for the next trial. */
 void ir_partition_judge(ir_partition_t *partition, bool answered, int64_t now_ns);
 

@@ -48,8 +48,8 @@ struct ir_presence {
     char process[PROCESS_SIZE + 1];
     ir_partition_set_t held;
     char fault[sizeof(((ir_error_t *)0)->text)]; /* until this worker hears itself again */
-    int64_t expire_after_ns; /* no worker is declared gone before this time, because the others
-                              * could not be heard */
+    int64_t expire_after_ns; /* no worker counts as gone before this time, because the others could
+                              * not be heard */
     bool settled;            /* has listened for three ticks since the start */
     int64_t settle_ns;       /* when the pending change takes effect; 0: none pending */
     bool left;
@@ -177,7 +177,7 @@ static void refuse(ir_presence_t *presence, const amqp_method_t *method) {
     if (ir_topology_refusal(method, "the channel of the workers was closed", &error) == IR_OK) {
         ir_error_set(&error, IR_ERR_CONNECT, "the queue for hearing other workers was deleted");
     }
-    if (error.status == IR_ERR_NOT_FOUND) { /* the next connection makes it again */
+    if (error.status == IR_ERR_NOT_FOUND) { /* the next connection re-creates it */
         presence->events.missing(presence->context, "exchange " IR_EXCHANGE_WORKERS);
     }
     ir_link_fail(presence->link, &error);

@@ -2,9 +2,9 @@
  * says which partitions belong to this worker. Loop thread only.
  *
  * An announcement is a message "join NAME" or "leave NAME". A fanout exchange ignores the routing
- * key, so the key tells the process and what it consumes: 16 hexadecimal digits that differ for
- * each process, a space, and the set of partitions (broker/partition_set.h). Versions that know
- * only the text leave the key empty and ignore it.
+ * key, so the key contains the process and what it consumes: 16 hexadecimal digits that differ for
+ * each process, a space, and the set of partitions (broker/partition_set.h). Older versions, which
+ * know only the text, leave the key empty and ignore it.
  *
  * It also maintains the exchanges, queues and bindings (broker/watch.h): each worker those of its
  * partitions, and the worker with partition 0 also the shared ones.
@@ -33,7 +33,7 @@ typedef struct ir_presence_events {
     void (*change)(void *context);
     /* The others cannot be heard at present. The partitions stay as they are. */
     void (*fault)(void *context, const ir_error_t *error);
-    /* An exchange or queue was missing (`what` names it) and is being made again. */
+    /* An exchange or queue (`what`) was missing and is being re-created. */
     void (*missing)(void *context, const char *what);
     /* Missing objects cannot be made, or cannot be checked. */
     void (*refused)(void *context, const ir_error_t *error);
@@ -58,7 +58,7 @@ ir_status_t ir_presence_open(struct event_base *base, const ir_presence_options_
  * its start. */
 bool ir_presence_owns(const ir_presence_t *presence, unsigned partition);
 
-/* Sets what this worker consumes. If that changed, the others are told soon. */
+/* Sets which partitions this worker consumes. A change is announced to the others soon. */
 void ir_presence_hold(ir_presence_t *presence, const ir_partition_set_t *held);
 
 /* Whether another worker says that it consumes `partition`. */
@@ -75,7 +75,7 @@ size_t ir_presence_workers(const ir_presence_t *presence);
  * N KEY" for each message. */
 void ir_presence_ask_aside(ir_presence_t *presence, unsigned partition);
 
-/* Tells the others that this worker leaves, and sends nothing afterwards. */
+/* Announces to the others that this worker leaves; sends nothing afterwards. */
 void ir_presence_leave(ir_presence_t *presence);
 
 /* Closes as ir_link_close does. NULL is allowed. */

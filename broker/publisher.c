@@ -23,7 +23,7 @@ static void ir_publisher_forget_batch(ir_publisher_t *publisher) {
 }
 
 /* A channel that was opened while a quorum queue had no leader is refused by that queue for ever
- * (RabbitMQ 3.10). A nack does not tell whether that is the reason, or a full queue. So a
+ * (RabbitMQ 3.10). A nack does not show whether that is the reason, or a full queue. So a
  * connection with nacks is replaced, but not too often. */
 static bool is_doubtful(const ir_publisher_t *publisher) {
     return publisher->nacks && ir_clock_monotonic() - publisher->connected_ns >= RENEW_NS;
@@ -114,7 +114,7 @@ static ir_status_t find_exchange(ir_publisher_t *publisher, ir_error_t *error) {
     return status;
 }
 
-/* Before the first message of a batch: replaces a connection that was closed meanwhile. */
+/* Call before the first message of a batch. Replaces a connection that was closed meanwhile. */
 static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     ir_error_t stale;
     if (publisher->connection != NULL && is_quiet(publisher) &&
@@ -128,7 +128,7 @@ static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     return publisher->blocked ? wait_until(publisher, is_unblocked, error) : IR_OK;
 }
 
-/* In the middle of a batch: takes the answers that still arrive, then ends the batch. */
+/* Call in the middle of a batch. Processes the answers that still arrive, then ends the batch. */
 static ir_outcome_t renew(ir_publisher_t *publisher, ir_error_t *error) {
     ir_status_t status = wait_until(publisher, is_confirmed, error);
     if (status == IR_OK) {
@@ -185,7 +185,8 @@ static ir_status_t write_plain(ir_publisher_t *publisher, const ir_publication_t
     }
     const ir_status_t sent = ir_publisher_send_some(publisher, error);
     const ir_status_t seen = sent == IR_OK ? look(publisher, 0, error) : sent;
-    /* Callers that are told of each message check ir_publisher_full instead of waiting here. */
+    /* Callers that receive the result of each message check ir_publisher_full instead of waiting
+     * here. */
     return seen == IR_OK && !ir_publisher_answers_singly(publisher)
                ? wait_until(publisher, is_sent, error)
                : seen;

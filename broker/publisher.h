@@ -66,7 +66,8 @@ void ir_publisher_wake_on(ir_publisher_t *publisher, int fd);
  * counted without a gap from the first. */
 uint64_t ir_publisher_settled(const ir_publisher_t *publisher);
 
-/* For senders that are told of each message. Both are called from within the calls above. */
+/* Callbacks for senders that need the result of each message. Both are called from within the calls
+ * above. */
 typedef struct ir_publisher_answers {
     /* Called once for each ticket, in any order; `confirmed` is false for a nack. Not called for
      * messages that a RETRY leaves open. */

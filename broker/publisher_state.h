@@ -1,5 +1,5 @@
-/* The state of a publisher, shared by publisher.c (what is published and waited for) and
- * publisher_wire.c (its connection: what is sent and read). */
+/* The state of a publisher, shared by publisher.c (publishing and waiting) and publisher_wire.c
+ * (its connection: sending and reading). */
 #ifndef IR_BROKER_PUBLISHER_STATE_H
 #define IR_BROKER_PUBLISHER_STATE_H
 
@@ -34,7 +34,7 @@ struct ir_publisher {
     int wake_fd; /* the caller's descriptor, or -1 */
     ir_publisher_answers_t answers;
 
-    /* since the last flush that said OK or RETRY */
+    /* since the last flush that returned OK or RETRY */
     uint64_t first; /* the number of the first message */
     uint64_t published, settled, nacked, returned;
     ir_error_t first_return;
@@ -56,7 +56,7 @@ bool ir_publisher_has_unsent(const ir_publisher_t *publisher);
 ir_status_t ir_publisher_look(ir_publisher_t *publisher, int64_t wait_ns, int wake_fd,
                               ir_error_t *error);
 
-/* Whether the caller is told of each answer (ir_publisher_on_answer). */
+/* Whether each answer is reported to the caller (ir_publisher_on_answer). */
 bool ir_publisher_answers_singly(const ir_publisher_t *publisher);
 
 /* How many messages of this batch are confirmed, from its first on. */

@@ -37,7 +37,7 @@ static ir_status_t open_channel(amqp_connection_state_t connection, ir_error_t *
     return IR_OK;
 }
 
-/* A passive declaration, which needs no permission. */
+/* Sends a passive declaration, which needs no permission. */
 static ir_status_t ask_for_exchange(amqp_connection_state_t connection, const char *exchange,
                                     ir_error_t *error) {
     amqp_exchange_declare_t declare = {
@@ -262,7 +262,7 @@ static ir_status_t keep_alive(ir_publisher_t *publisher, ir_error_t *error) {
         return ir_error_set(error, IR_ERR_CONNECT, "RabbitMQ was silent for two heartbeats (%d s)",
                             2 * publisher->heartbeat_s);
     }
-    /* With bytes unsent no heartbeat is needed: the broker will read those first. */
+    /* While bytes are unsent, no heartbeat is needed: the broker will read those first. */
     return now_ns - publisher->wrote_ns >= interval_ns / 2 && !ir_publisher_has_unsent(publisher)
                ? send_heartbeat(publisher, error)
                : IR_OK;

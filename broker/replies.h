@@ -22,10 +22,10 @@ ir_status_t ir_broker_control(amqp_connection_state_t connection, const amqp_fra
  * Returns IR_OK when the reply was normal. */
 ir_status_t ir_broker_reply(amqp_rpc_reply_t reply, const char *what, ir_error_t *error);
 
-/* The same for the methods connection.close and channel.close (IR_OK for any other). */
+/* Converts the methods connection.close and channel.close in the same way (IR_OK for any other). */
 ir_status_t ir_broker_refusal(const amqp_method_t *method, const char *what, ir_error_t *error);
 
-/* The same for a status that a library call returned; `library_status` is negative. */
+/* Converts a status that a library call returned in the same way; `library_status` is negative. */
 ir_status_t ir_broker_fault(int library_status, const char *what, ir_error_t *error);
 
 static inline amqp_bytes_t ir_broker_bytes(ir_view_t view) {

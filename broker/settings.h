@@ -29,13 +29,13 @@ typedef struct ir_broker_settings {
      "Certificate authority for amqps."}, \
     {"publish-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 512 * IR_MIB, "16Mi", \
      offsetof(type, member.publish_bytes), \
-     "Larger messages are refused, not published; RabbitMQ 4 takes 16 MiB."}, \
+     "Larger messages are refused, not published; RabbitMQ 4 accepts 16 MiB."}, \
     {"heartbeat", 0, IR_SETTING_DURATION, "TIME", NULL, 2e9, 600e9, "20s", offsetof(type, member.heartbeat_ns), \
      "AMQP heartbeat interval."}
 /* clang-format on */
 
-/* Derives options from the settings, which still own the texts. `role` becomes the connection's
- * name. */
+/* Derives options from the settings. Texts are not copied, so the settings must outlive them.
+ * `role` becomes the connection's name. */
 void ir_broker_settings_options(const ir_broker_settings_t *settings, const char *role,
                                 int64_t timeout_ns, ir_broker_options_t *broker);
 

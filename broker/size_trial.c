@@ -30,8 +30,8 @@ void ir_size_learn(ir_size_bound_t *bound, ir_view_t words) {
     }
 }
 
-/* The broker checks the size before permissions and exchange. So a message within the limit is
- * refused because of those. */
+/* The broker checks the size first. So if a message is refused because of permissions or a missing
+ * exchange, its size was acceptable. */
 static ir_status_t take_reply(ir_size_bound_t *bound, size_t size, amqp_rpc_reply_t reply,
                               ir_error_t *error) {
     if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
@@ -46,9 +46,10 @@ static ir_status_t take_reply(ir_size_bound_t *bound, size_t size, amqp_rpc_repl
         return IR_OK;
     }
     const ir_status_t status = ir_broker_reply(reply, "cannot try a message's size", error);
-    return status != IR_OK ? status
-                           : ir_error_set(error, IR_ERR_PROTOCOL,
-                                          "RabbitMQ took a message to nowhere without a word");
+    return status != IR_OK
+               ? status
+               : ir_error_set(error, IR_ERR_PROTOCOL,
+                              "RabbitMQ accepted a message to a missing exchange without an error");
 }
 
 /* Sends zeros in pieces, so that memory and time stay limited. */

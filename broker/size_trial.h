@@ -6,7 +6,7 @@
  * limit.
  *
  * Nothing is tried while messages flow. If the broker did not answer, or its limit was lowered
- * later, it closes the channel of the first message that is too large, and its answer tells the
+ * later, it closes the channel of the first message that is too large, and its answer gives the
  * limit for all later ones. A publisher that reconnects tries again, at most once a minute, unless
  * the broker accepted that size already. */
 #ifndef IR_BROKER_SIZE_TRIAL_H
@@ -20,7 +20,7 @@
 /* Sizes up to this are not tried. */
 #define IR_SIZE_UNTRIED ((size_t)64 * 1024)
 
-/* What is known about the limit. Zeroed: nothing. One thread. */
+/* The known facts about the limit. Zeroed: nothing is known. One thread. */
 typedef struct ir_size_bound {
     size_t taken;     /* a size that the broker accepted */
     size_t most;      /* the broker's limit; 0: unknown */
@@ -28,8 +28,8 @@ typedef struct ir_size_bound {
 } ir_size_bound_t;
 
 /* Tries options->trial_bytes unless the result is known. Blocks; each step takes at most the
- * shorter of the time-out and 5 s. `start` is used as in ir_broker_connect. What cannot be found
- * out stays unchanged. */
+ * shorter of the time-out and 5 s. `start` is used as in ir_broker_connect. Values that cannot be
+ * found out stay unchanged. */
 void ir_size_try(ir_size_bound_t *bound, const ir_broker_options_t *options, unsigned start);
 
 /* Whether a body of `size` bytes may be sent. IR_ERR_RANGE: it exceeds options->message_bytes or

@@ -1,9 +1,9 @@
-/* Where the worker's messages come from: a table of functions, and the events that it calls. The
- * worker knows no more of it. RabbitMQ is behind ir_transport_amqp (broker/consumer.h).
+/* The source of the worker's messages: a table of functions, and the events that it calls. The
+ * worker knows nothing else about it. RabbitMQ is behind ir_transport_amqp (broker/consumer.h).
  *
- * The messages are in partitions, each in order. The worker holds a partition for a session. What
- * it has not acknowledged when the session ends is delivered again, before anything newer, with
- * `redelivered`, to this worker in a later session or to another worker.
+ * The messages are in partitions, each in order. The worker holds a partition for a session.
+ * Messages that it has not acknowledged when the session ends are delivered again, before anything
+ * newer, with `redelivered`, to this worker in a later session or to another worker.
  *
  * All functions and all events: loop thread only. Events come from the loop, never from within a
  * function. An event may call any function but `close`. */
@@ -24,7 +24,7 @@ struct event_base;
 /* The views are valid during the call. */
 typedef struct ir_delivery {
     uint32_t partition; /* below IR_PARTITIONS_MAX */
-    uint32_t session;   /* increases each time the partition is taken; never 0 */
+    uint32_t session;   /* increases each time the partition is acquired; never 0 */
     uint64_t tag;       /* increases within a session */
     bool redelivered;   /* it may have been delivered before */
     ir_view_t routing_key;
@@ -40,8 +40,8 @@ typedef struct ir_transport_events {
     void (*on_delivery)(void *context, const ir_delivery_t *delivery);
     /* Called after the last delivery of one turn of the loop: a moment to pass a batch on. */
     void (*on_turn)(void *context);
-    /* Called in place of on_delivery for a message that is too large; the transport keeps it for
-     * those who look after dead letters, and it is not to be acknowledged. `body` is empty. */
+    /* Called in place of on_delivery for a message that is too large. The transport dead-letters
+     * it; it must not be acknowledged. `body` is empty. */
     void (*on_oversize)(void *context, const ir_delivery_t *delivery, uint64_t size);
     /* Connected (`why` is NULL); or not, and why. For logs and /readyz. */
     void (*on_state)(void *context, const ir_error_t *why);
@@ -56,15 +56,15 @@ typedef struct ir_transport_events {
     void (*on_set_aside)(void *context, unsigned partition, ir_view_t key);
 } ir_transport_events_t;
 
-/* For metrics and logs. */
+/* Figures for metrics and logs. */
 typedef struct ir_transport_figures {
     bool connected;      /* all connections are up */
     unsigned partitions; /* held at present */
     unsigned share;      /* this worker's own */
     unsigned unserved;   /* not known to be consumed by any worker */
-    size_t workers;      /* that share the partitions, with this one */
+    size_t workers;      /* number that share the partitions, including this one */
     uint64_t losses;     /* lost partitions, and partitions that did not answer */
-    uint64_t missing;    /* queues and exchanges that were missing and made again */
+    uint64_t missing;    /* queues and exchanges that were missing and were re-created */
     uint64_t reconnects;
 } ir_transport_figures_t;
 
@@ -94,8 +94,8 @@ typedef struct ir_transport {
 
     void (*figures)(const void *stream, ir_transport_figures_t *figures);
 
-    /* Ends deliveries for good, and tells the other workers that this one leaves. Acknowledgements
-     * are still taken. */
+    /* Ends deliveries for good, and announces to the other workers that this one leaves.
+     * Acknowledgements are still accepted. */
     void (*stop)(void *stream);
 } ir_transport_t;
 

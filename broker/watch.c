@@ -138,7 +138,8 @@ static ir_watch_event_t closed(ir_watch_t *watch, const amqp_method_t *method, i
     const unsigned object = object_at(watch, watch->answered);
     watch->doubtful = true;
     if (!asking || object >= ir_topology_objects(watch->topology)) {
-        /* It existed just now: the missing object is another worker's, who will make it. */
+        /* It existed a moment ago: the missing object belongs to another worker, which will
+         * re-create it. */
         watch->not_before_ns = now_ns - watch->asked_ns < TURN_NS ? now_ns + TURN_NS : 0;
         return IR_WATCH_NOTHING;
     }

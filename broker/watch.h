@@ -1,11 +1,11 @@
-/* Checks every second that the exchanges, queues and bindings exist, and makes missing ones again.
+/* Checks every second that the exchanges, queues and bindings exist, and re-creates missing ones.
  * Without ir.observations, MQTT motes would get confirmations for messages that are lost; without
  * ir.processed, no worker could finish a batch. It uses its own channel, whose frames the owner
  * passes on, and sends without waiting. Loop thread only.
  *
  * A check costs one small method per object, and no answer. Only when the broker closes the
  * channel, because something is missing, each object is asked for alone, so that the answer names
- * it. AMQP cannot show whether a binding exists, so bindings are made again each time (in turns if
+ * it. AMQP cannot show whether a binding exists, so bindings are declared each time (in turns if
  * there are many), which changes nothing for those that exist. */
 #ifndef IR_BROKER_WATCH_H
 #define IR_BROKER_WATCH_H
@@ -38,14 +38,14 @@ typedef struct ir_watch {
     int64_t asked_ns;         /* when all requested objects last existed */
     unsigned next_binding;
     bool doubtful; /* something is missing: ask for each object */
-    bool unbound;  /* ir.observations was made again: all of its bindings are gone */
+    bool unbound;  /* ir.observations was re-created: all of its bindings are gone */
     bool missing[IR_WATCH_OBJECTS_MAX]; /* to be made with the next request */
 } ir_watch_t;
 
 /* The result of a frame. */
 typedef enum ir_watch_event {
     IR_WATCH_NOTHING,
-    IR_WATCH_MISSING, /* `text` names the object; it is made again */
+    IR_WATCH_MISSING, /* `text` names the object; it is re-created */
     IR_WATCH_REFUSED, /* `error` says why; tried again later */
     IR_WATCH_BROKEN   /* sending failed; `library_status` */
 } ir_watch_event_t;

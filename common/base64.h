@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Appends `bytes` encoded. With `url`: the URL alphabet, no padding. Otherwise: the standard
+/* Appends the encoded `bytes`. With `url`: the URL alphabet, no padding. Otherwise: the standard
  * alphabet, padded. */
 void ir_base64_append(ir_buffer_t *out, ir_view_t bytes, bool url);
 

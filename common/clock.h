@@ -32,8 +32,8 @@ void ir_clock_sleep(int64_t ns);
  * the length without the NUL. */
 size_t ir_clock_format(int64_t time_ns, char text[static IR_TIME_SIZE]);
 
-/* The same with exactly `digits` (0 to 9) fraction digits, for columns of equal width. Finer digits
- * are cut off. */
+/* Writes a time with exactly `digits` (0 to 9) fraction digits, for columns of equal width. Finer
+ * digits are cut off. */
 size_t ir_clock_format_fixed(int64_t time_ns, int digits, char text[static IR_TIME_SIZE]);
 
 /* Parses RFC 3339 ("Z" or an offset, up to nine fraction digits). Returns false for any other

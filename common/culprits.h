@@ -32,7 +32,7 @@ typedef struct ir_culprits {
 void ir_culprits_open(ir_culprits_t *culprits, ir_metrics_t *metrics, const char *name,
                       const char *help);
 
-/* Counts without a word. */
+/* Counts; logs nothing. */
 void ir_culprits_count(ir_culprits_t *culprits, ir_view_t mote, uint64_t count);
 
 /* Counts refusals of this mote; `why` describes the latest one, for the log. */

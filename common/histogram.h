@@ -11,8 +11,8 @@
 
 typedef struct ir_histogram ir_histogram_t;
 
-/* Takes values from 1 to `highest` with 1–5 significant digits. Larger values count as `highest`,
- * values below 1 as 0. Returns NULL when memory is exhausted. */
+/* Makes a histogram for values from 1 to `highest` with 1–5 significant digits. Larger values count
+ * as `highest`, values below 1 as 0. Returns NULL when memory is exhausted. */
 ir_histogram_t *ir_histogram_new(int64_t highest, int significant_digits);
 void ir_histogram_free(ir_histogram_t *histogram);
 void ir_histogram_reset(ir_histogram_t *histogram);

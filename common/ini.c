@@ -21,7 +21,7 @@ typedef struct reading {
     void *context;
     ir_fault_list_t *faults;
     unsigned line;
-    bool in_order; /* the line is empty, a comment or a section, or was taken */
+    bool in_order; /* the line is empty, a comment or a section, or was accepted */
     bool section_is_wrong;
     char wrong_section[SECTION_SIZE]; /* the last one of these */
     ir_arena_t *arena;
@@ -32,7 +32,7 @@ static void add(const reading_t *reading, ir_status_t status, const char *text) 
     ir_error_t fault;
     if (reading->line > 0) {
         ir_error_set(&fault, status, "%s:%u: %s", reading->path, reading->line, text);
-    } else { /* it cannot be read at all */
+    } else { /* the file cannot be read at all */
         ir_error_set(&fault, status, "%s: %s", reading->path, text);
     }
     ir_fault_list_add(reading->faults, reading->line, &fault);
@@ -62,7 +62,7 @@ static void refuse_long(reading_t *reading, char *line) {
     add(reading, IR_ERR_USAGE, "the line is too long");
 }
 
-/* libinih takes an indented line for more of the value before it, whatever the line says. */
+/* libinih treats any indented line as a continuation of the previous value. */
 static void unindent(char *line) {
     const size_t blanks = strspn(line, BLANKS);
     memmove(line, line + blanks, strlen(line + blanks) + 1);

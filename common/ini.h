@@ -6,15 +6,15 @@
 
 #include <stdio.h>
 
-/* Takes NAME = VALUE of a section ("" before the first). Unless it returns IR_OK, `error` describes
- * the fault, without file and line. IR_ERR_NOT_FOUND: the section is unknown, which is reported
- * once. */
+/* Called for each NAME = VALUE of a section ("" before the first). Unless it returns IR_OK, `error`
+ * describes the fault, without file and line. IR_ERR_NOT_FOUND: the section is unknown, which is
+ * reported once. */
 typedef ir_status_t (*ir_ini_take_fn)(void *context, const char *section, const char *name,
                                       const char *value, ir_error_t *error);
 
 /* Reads `file` to its end. Lines that `take` refuses, that give a name of a section once more, or
  * that are not valid INI become faults, as "PATH:LINE: …", in the order of lines. A section may
- * stand in several places. A line may be indented; it does not continue the value before it. */
+ * occur several times. A line may be indented; it does not continue the value before it. */
 void ir_ini_read(FILE *file, const char *path, ir_ini_take_fn take, void *context,
                  ir_fault_list_t *faults);
 

@@ -20,8 +20,8 @@ ir_view_t ir_legible_text(ir_arena_t *arena, ir_view_t bytes);
  * that is not \xHH is kept, so texts from before this rule give their own bytes. */
 bool ir_legible_bytes(ir_arena_t *arena, ir_view_t text, ir_view_t *bytes);
 
-/* Converts bytes to a line for people: the same, but a backslash is kept. Writes at most `size` - 1
- * bytes and a NUL; cuts between characters. Returns the number of bytes written. */
+/* Converts bytes to a line for people, in the same way except that a backslash is kept. Writes at
+ * most `size` - 1 bytes and a NUL; cuts between characters. Returns the number of bytes written. */
 size_t ir_legible_line(char *out, size_t size, ir_view_t bytes);
 
 #endif

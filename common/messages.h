@@ -34,19 +34,19 @@
 
 #define IR_TEXT_LISTEN_ADDRESS IR_MESSAGE(105, \
     "cannot serve http at '%s': it is not HOST:PORT, for example 127.0.0.1:9090 or [::1]:9090", \
-    "Correct the setting `http`. Port 0 takes a free port, which the log names.")
+    "Correct the setting `http`. With port 0 the program uses a free port, which the log names.")
 
 #define IR_TEXT_OPEN_FILES IR_MESSAGE(106, \
     "the limit of open files is %llu, at least %llu are needed: raise it (ulimit -n, or LimitNOFILE of the unit)", \
     "Raise the limit on open files: `ulimit -n` in a shell, `LimitNOFILE` in a systemd unit.")
 
 #define IR_TEXT_REGISTRY_KEPT IR_MESSAGE(107, \
-    "registry stays as it was: %s", \
-    "The new registry was not loaded, and the program goes on with the old one. Correct the line that the message names, then send SIGHUP again.")
+    "could not reload the registry; the old one stays in use: %s", \
+    "The new registry was not loaded, and the program continues with the old one. Correct the line that the message names, then send SIGHUP again.")
 
 #define IR_TEXT_TOKENS_KEPT IR_MESSAGE(108, \
-    "tokens stay as they were: %s", \
-    "The new file of tokens was not loaded, and the gateway goes on with the old ones. Correct the line that the message names, then send SIGHUP again.")
+    "could not reload the tokens; the old ones stay in use: %s", \
+    "The new file of tokens was not loaded, and the gateway continues with the old ones. Correct the line that the message names, then send SIGHUP again.")
 
 /* ---- brokers ---- */
 
@@ -79,7 +79,7 @@
     "The port belongs to another service. Name RabbitMQ's AMQP port.")
 
 #define IR_TEXT_BROKER_SLOW IR_MESSAGE(208, \
-    "%s took the connection but did not answer in AMQP within the time-out: is it RabbitMQ, and is it overloaded?", \
+    "%s accepted the connection but did not answer in AMQP within the time-out: is it RabbitMQ, and is it overloaded?", \
     "If it is RabbitMQ, look at its load and its log. If it is another service, correct the port.")
 
 #define IR_TEXT_BROKER_CLOSED IR_MESSAGE(209, \
@@ -100,7 +100,7 @@
 
 #define IR_TEXT_PARTITION_SILENT IR_MESSAGE(213, \
     "partition %u is lost for now: RabbitMQ did not answer about its queue in time (it has no leader or hangs)", \
-    "Look at the queue: `rabbitmq-queues quorum_status ir.observations.N`. The other partitions go on, and this one is tried until the queue answers.")
+    "Look at the queue: `rabbitmq-queues quorum_status ir.observations.N`. The other partitions continue, and this one is retried until the queue answers.")
 
 #define IR_TEXT_PARTITION_CANCELLED IR_MESSAGE(214, \
     "partition %u is lost for now: RabbitMQ cancelled its consumer (the queue was deleted or its node lost)", \
@@ -123,7 +123,7 @@
     "Give the worker's user the permissions that the message names. Until then the worker is not ready (`membership:`).")
 
 #define IR_TEXT_UNDELIVERABLE IR_MESSAGE(219, \
-    "RabbitMQ holds a message that it cannot deliver: each partition gets a connection of its own, to find out which one it is", \
+    "RabbitMQ holds a message that it cannot deliver: each partition gets a separate connection, to find out which one it is", \
     "Nothing, if the brokers run with `ingest/take-aside.erl`: they move the message to `ir.rejected`. Otherwise start them with it.")
 
 #define IR_TEXT_UNDELIVERABLE_IN IR_MESSAGE(220, \
@@ -143,15 +143,15 @@
     "Check `management`, its password and the plugin rabbitmq_management.")
 
 #define IR_TEXT_UNCONFIRMED IR_MESSAGE(224, \
-    "RabbitMQ leaves messages unconfirmed (a queue has lost its majority or hangs?); a new connection takes what comes", \
+    "RabbitMQ leaves messages unconfirmed (a queue has lost its majority or hangs?); new messages go over a new connection", \
     "Look at the queues: `rabbitmq-queues check_if_node_is_quorum_critical`, `rabbitmqctl cluster_status`. Start the brokers that are missing.")
 
 #define IR_TEXT_MESSAGE_TOO_LARGE IR_MESSAGE(225, \
     "a message of %zu bytes is over %s of %zu", \
-    "What is published again is too large for the broker. Send fewer records in a pack, set `graph-detail = lean`, or raise `publish-bytes` and the broker's `max_message_size` together.")
+    "The republished message is too large for the broker. Send fewer records in a pack, set `graph-detail = lean`, or raise `publish-bytes` and the broker's `max_message_size` together.")
 
 #define IR_TEXT_NO_DEAD_LETTER IR_MESSAGE(226, \
-    "RabbitMQ took no dead letter for %llu refused messages (ir.rejected is full or its node is lost); they are in the raw documents: ir-store rejected list", \
+    "RabbitMQ did not accept the dead letters of %llu refused messages (ir.rejected is full or its node is lost); they are in the raw documents: ir-store rejected list", \
     "Read the refused messages with `ir-store rejected list`, correct their cause, and empty `ir.rejected`.")
 
 /* ---- stores ---- */
@@ -161,15 +161,15 @@
     "Run `ir-store init` with the same settings. If the store was set up before, its data are gone: restore a backup first.")
 
 #define IR_TEXT_EARLIER_RELEASE IR_MESSAGE(302, \
-    "the database is of an earlier release, whose ids are of another kind: set up an empty store and graph, and bring it over with ir-store reprocess --from %s%s", \
+    "the database was written by an earlier release, whose ids have a different format: set up an empty store and graph, then migrate it with ir-store reprocess --from %s%s", \
     "Bring the data over as [the guide to upgrades](../howto/upgrade.md) describes.")
 
 #define IR_TEXT_EARLIER_GRAPH IR_MESSAGE(303, \
-    "graph %s: it holds observations of an earlier release, whose ids are of another kind: name an empty one, and fill it from the old documents with ir-store reprocess --from OLD-DOCUMENTS", \
+    "graph %s: it contains observations from an earlier release, whose ids have a different format: name an empty graph, and fill it from the old documents with ir-store reprocess --from OLD-DOCUMENTS", \
     "Bring the data over as [the guide to upgrades](../howto/upgrade.md) describes.")
 
 #define IR_TEXT_OTHER_SCHEMA IR_MESSAGE(304, \
-    "documents sqlite:%s: the database has schema version %lld, this program has %d; use the program it was made with, or export it and begin a new one", \
+    "documents sqlite:%s: the database has schema version %lld, this program has %d; use the program version that made it, or export it and start a new one", \
     "Use programs of the version that made the database.")
 
 #define IR_TEXT_OTHER_DATABASE IR_MESSAGE(305, \
@@ -185,11 +185,11 @@
     "Leave these two files alone. They belong to the database.")
 
 #define IR_TEXT_GRAPH_VANISHED IR_MESSAGE(308, \
-    "graph nquads:%s: %s; %" PRIu64 " observations stored since %.*s by this process may not be there any more; put it back, or run ir-store init to go on in a new one", \
+    "graph nquads:%s: %s; %" PRIu64 " observations stored since %.*s by this process may not be there any more; put it back, or run ir-store init to continue in a new one", \
     "Somebody moved, removed or overwrote a file of the graph. Put it back, or restore a backup, or run `ir-store init`. The worker keeps what arrives until then.")
 
 #define IR_TEXT_GRAPH_EMPTY IR_MESSAGE(309, \
-    "graph %.*s: the registry is gone, so the server has lost its data or has another dataset now; %" PRIu64 " observations stored by this process may not be there any more; put the data back, or run ir-store init to go on with an empty dataset", \
+    "graph %.*s: the registry is gone, so the server has lost its data or has another dataset now; %" PRIu64 " observations stored by this process may not be there any more; put the data back, or run ir-store init to continue with an empty dataset", \
     "Restore the server's data, then run `ir-store reprocess --missing`. Or run `ir-store init` to start with an empty dataset.")
 
 #define IR_TEXT_GRAPH_REFUSES IR_MESSAGE(310, \
@@ -202,10 +202,10 @@
 
 #define IR_TEXT_OTHER_STRATEGY IR_MESSAGE(312, \
     "%.*s does not accept this request (405); check path and strategy in the graph store's URI", \
-    "Correct path and `strategy` in `graph`; [stores](stores.md) lists what each server takes.")
+    "Correct path and `strategy` in `graph`; [stores](stores.md) lists what each server accepts.")
 
 #define IR_TEXT_NOT_HTTP IR_MESSAGE(313, \
-    "%.*s speaks another protocol than HTTP: %s; check host and port", \
+    "%.*s speaks a protocol other than HTTP: %s; check host and port", \
     "The port belongs to another service. Correct host and port.")
 
 #define IR_TEXT_STATEMENT_MISSING IR_MESSAGE(314, \
@@ -225,15 +225,15 @@
     "Start the server, or correct the hosts in `documents`. The program keeps retrying.")
 
 #define IR_TEXT_CONTROL_REFUSED IR_MESSAGE(318, \
-    "also refuses a certainly good item, so the data are not at fault: %.200s (%.200s)", \
+    "also refuses a known-good test item, so the data are not at fault: %.200s (%.200s)", \
     "The store refuses everything for now: it throttles, or a proxy in front of it answers. Nothing is refused or lost. Look at the store and at the proxies.")
 
 #define IR_TEXT_TWO_ANSWERS IR_MESSAGE(319, \
-    "the same item is refused for changing reasons", \
-    "The server gives different reasons for the same request. The message is tried until the answers agree or it is taken. Look at the server and at the proxies.")
+    "the same item is refused for a different reason each time", \
+    "The server gives different reasons for the same request. The message is retried until the answers agree or the server accepts it. Look at the server and at the proxies.")
 
 #define IR_TEXT_DATABASE_SPOILT IR_MESSAGE(320, \
-    "documents sqlite:%s: the file was written over or cut off while it was in use, and its log is that of the one before; stop the workers, remove the file with its -wal and -shm, put the right one back or run ir-store init", \
+    "documents sqlite:%s: the file was overwritten or truncated while it was in use, and its log (-wal) belongs to the previous file; stop the workers, remove the file with its -wal and -shm, put the right one back or run ir-store init", \
     "Stop the workers before you replace a database. Then do as the message says; a [backup](../howto/back-up.md) brings the data back.")
 
 /* ---- HTTP and clients ---- */

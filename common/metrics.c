@@ -178,7 +178,7 @@ static void render_head(ir_buffer_t *out, const char *name, const char *help, co
     ir_buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* Lines of one name must stand together: the first series of a name renders all others too. */
+/* Lines of one name must be adjacent: the first series of a name renders all others too. */
 static bool is_first(const ir_metric_t *from, const ir_metric_t *metric) {
     for (; from != metric; from = from->next) {
         if (strcmp(from->name, metric->name) == 0) {

@@ -26,8 +26,8 @@ void ir_metrics_free(ir_metrics_t *metrics);
 ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const char *name,
                             const char *labels, const char *help);
 
-/* A row of a table of series: where the struct of a program's metrics keeps the series, and what
- * ir_metrics_add takes. */
+/* A row of a table of series: where the struct of a program's metrics keeps the series, and the
+ * arguments of ir_metrics_add. */
 typedef struct ir_metric_row {
     size_t offset; /* of an ir_metric_t * */
     ir_metric_kind_t kind;

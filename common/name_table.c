@@ -6,7 +6,7 @@
 #define FIRST_CAPACITY 64
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
 
-/* Eight bytes a step; its low bits choose the place. */
+/* Hashes eight bytes per step; the low bits of the result choose the place. */
 uint32_t ir_name_table_hash(ir_view_t name) {
     uint64_t state = name.size * MULTIPLIER;
     for (size_t i = 0; i < name.size; i += sizeof state) {

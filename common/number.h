@@ -14,8 +14,8 @@
  * finite. Returns the length without the NUL. */
 size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]);
 
-/* The same for units / 10^decimals, the form in which sensors with a fixed resolution report.
- * Faster than going through a double. |units| < 2^53, decimals <= 6. */
+/* Writes units / 10^decimals, the form in which sensors with a fixed resolution report. Faster than
+ * going through a double. |units| < 2^53, decimals <= 6. */
 size_t ir_number_format_decimal(int64_t units, unsigned decimals, char text[static IR_NUMBER_SIZE]);
 
 /* Rounds `value` to the last decimal place that 15 significant digits of the larger of `value` and

@@ -26,7 +26,7 @@ enum { IR_EXIT_DONE = 0, IR_EXIT_FAILED = 1, IR_EXIT_USAGE = 2 };
 /* The exit code for the status with which the program's work ended. */
 int ir_program_exit(ir_status_t status);
 
-/* The same; first prints the error on standard error. */
+/* Like ir_program_exit, but first prints the error on standard error. */
 int ir_program_refuse(const ir_program_t *program, const ir_error_t *error);
 
 /* Prints each line on standard error. */
@@ -42,7 +42,7 @@ ir_status_t ir_program_flush(FILE *out, ir_error_t *error);
 
 /* Fills `options` (the program's struct, zeroed) with ir_settings_load. Returns true when the
  * program shall run; argv[*first_argument] is then the first argument that is not an option. A
- * program without `usage` takes no such argument. Returns false when an option such as --help was
+ * program without `usage` accepts no such argument. Returns false when an option such as --help was
  * served, or after printing what is wrong; *exit_status is then the exit code.
  *
  * Unless core-dumps is set, the process can be neither dumped nor traced (PR_SET_DUMPABLE,

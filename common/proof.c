@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOGETHER 64   /* most suspects proved side by side */
+#define TOGETHER 64   /* maximum number of suspects proved side by side */
 #define SPLITS_MAX 48 /* waiting parts: one per halving; 2^32 items need 32 */
 #define STUCK_MAX 3   /* limit for consecutive joint puts that do not reduce the suspects */
 #define ROUNDS_MAX (4 * IR_PROOF_TRIES)

@@ -47,7 +47,7 @@ bool ir_proof_add(ir_proof_t *proof, const ir_answer_t *answer, int64_t now_ns);
 
 /* ---- all items of a batch ---- */
 
-/* Where a writer notes the items that a server refused one by one while it took the others. */
+/* Where a writer notes the items that a server refused one by one while it accepted the others. */
 typedef struct ir_suspects ir_suspects_t;
 
 /* Returns false when memory is exhausted. */
@@ -59,7 +59,7 @@ typedef struct ir_proof_work {
      * RETRY: answer->why holds the reason. */
     ir_outcome_t (*put)(void *context, const uint32_t *items, size_t count, ir_suspects_t *suspects,
                         ir_answer_t *answer);
-    /* Writes the control item. OK means it was taken. */
+    /* Writes the control item. OK means that it was accepted. */
     ir_outcome_t (*control)(void *context, ir_error_t *error);
     /* Called when a refusal is believed. Returns false when memory is exhausted. */
     bool (*refuse)(void *context, uint32_t item, const ir_answer_t *answer);

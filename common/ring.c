@@ -124,7 +124,7 @@ void ir_ring_close(ir_ring_t *ring) {
     pthread_mutex_unlock(&ring->lock);
 }
 
-/* Takes a const ring although it locks: the lock is not part of the ring's value. */
+/* The ring is const although this locks it: the lock is not part of its value. */
 bool ir_ring_closed(const ir_ring_t *ring) {
     ir_ring_t *locked = (ir_ring_t *)ring;
     pthread_mutex_lock(&locked->lock);

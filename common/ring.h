@@ -26,7 +26,7 @@ bool ir_ring_push(ir_ring_t *ring, void *item);
 /* Consumer. Returns NULL when the ring is empty. */
 void *ir_ring_pop(ir_ring_t *ring);
 
-/* Consumer. What ir_ring_pop would return; it stays in the ring. */
+/* Consumer. Returns the item that ir_ring_pop would return, and leaves it in the ring. */
 void *ir_ring_peek(ir_ring_t *ring);
 
 /* Consumer. Waits at most `timeout_ns` for an item. Returns NULL after that time, or at once when

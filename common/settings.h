@@ -69,7 +69,7 @@ const char *ir_settings_like(const ir_program_t *program, const char *name,
 ir_status_t ir_setting_set(const ir_setting_t *setting, void *target, const char *value,
                            ir_error_t *error);
 
-/* The same by the setting's name. */
+/* Sets the field of the setting with this name. */
 ir_status_t ir_settings_set(const ir_program_t *program, void *target, const char *name,
                             const char *value, ir_error_t *error);
 
@@ -110,7 +110,7 @@ const char *ir_uri_masked(const char *uri, char *out, size_t size);
 #define IR_HOUR (3600.0 * IR_SECOND)
 #define IR_DAY (24.0 * IR_HOUR)
 
-/* The Makefile takes it from the file VERSION. */
+/* Defined by the Makefile, from the file VERSION. */
 #ifndef IR_VERSION
 #error "compile with -DIR_VERSION='\"1.2.3\"'"
 #endif

@@ -42,7 +42,7 @@ typedef struct ir_file_context {
     const ir_program_t *program;
     void *target;
     bool *given; /* one flag per setting */
-    bool secret; /* there is a password in it */
+    bool secret; /* it contains a password */
 } ir_file_context_t;
 
 static bool has_password(const ir_setting_t *setting, const char *value) {
@@ -59,7 +59,7 @@ static const char *const all_sections[] = {"common",
 #include "common/program_names.inc"
                                            NULL};
 
-/* Whether it is one of them; otherwise finds the most similar one. */
+/* Whether the name is in the list; otherwise finds the most similar one. */
 static bool is_one_of(const char *const *names, const char *name, ir_nearest_t *nearest) {
     *nearest = ir_nearest(ir_view_text(name));
     for (; *names != NULL; names++) {
@@ -79,8 +79,8 @@ static ir_status_t check_section(const ir_file_context_t *context, const char *s
                    is_one_of(all_sections, section, &nearest)
                ? IR_OK
                : ir_error_set(error, IR_ERR_NOT_FOUND,
-                              "%s stands in section '%.40s', which no program reads%s; put it into "
-                              "[%s] or [common]",
+                              "%s is in section '%.40s', which no program reads%s; move it to [%s] "
+                              "or [common]",
                               name, section, ir_nearest_text(&nearest, "", like),
                               context->program->name);
 }
@@ -138,7 +138,8 @@ static void environment_name(const char *name, char out[static ENVIRONMENT_NAME_
     }
 }
 
-/* A password that was taken stays neither in /proc/PID/environ nor for a child. */
+/* Once a password is read, it remains neither in /proc/PID/environ nor visible to child
+ * processes. */
 static void forget_password(const ir_setting_t *setting, const char *name, char *value) {
     if (has_password(setting, value)) {
         explicit_bzero(value, strlen(value));
@@ -196,7 +197,8 @@ static void load_environment(const ir_program_t *program, void *target, ir_fault
 
 /* ---- the command line ---- */
 
-/* What getopt_long returns: for a built-in option this and its ir_built_in_t, then the settings. */
+/* Values that getopt_long returns: for a built-in option this plus its ir_built_in_t, then the
+ * settings. */
 enum { OPTION_BUILT_IN = FIRST_LONG_VALUE, OPTION_FIRST_SETTING = OPTION_BUILT_IN + IR_BUILT_INS };
 
 typedef struct ir_command_line {

@@ -22,7 +22,7 @@ typedef enum ir_built_in {
 typedef struct ir_built_in_option {
     const char *name;
     char letter;      /* short option, or 0 */
-    const char *unit; /* placeholder of its value; NULL: it takes none */
+    const char *unit; /* placeholder of its value; NULL: it has none */
     const char *help; /* one sentence */
 } ir_built_in_option_t;
 
@@ -40,7 +40,7 @@ void ir_settings_print_effective(const ir_program_t *program, const void *target
 /* One JSON object on one line: name, purpose, usage, notes and version of the program; `settings`,
  * a list with name, letter, type, unit, choices, min, max, default and help of each; `built_in`, a
  * list with name, letter, unit and help of each. A key without a value is left out. Manual pages
- * and completions are made from it. */
+ * and shell completions are generated from it. */
 void ir_settings_print_json(const ir_program_t *program, FILE *out);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct ir_input_format {
     const char *time, *zone; /* defaults for the mapping, or NULL */
 } ir_input_format_t;
 
-/* In the order of their names in the mapping. */
+/* The formats, in the order of their names in the mapping. */
 #define IR_INPUT_FORMATS "csv|toa5|rdb|tts|chirpstack"
 typedef enum ir_input_kind {
     IR_INPUT_CSV,

@@ -218,7 +218,7 @@ static ir_status_t read_file(ir_input_t *input, ir_input_tools_t *tools, size_t 
     return status;
 }
 
-/* Reads forward only: rows that were read but not taken stay in the buffer. */
+/* Reads forward only: rows that were read but not used stay in the buffer. */
 static ir_status_t read_standard(ir_input_t *input, ir_input_tools_t *tools, size_t limit,
                                  ir_error_t *error) {
     input->size = -1;

@@ -72,7 +72,7 @@ ir_status_t ir_input_end_pack(ir_input_t *input, ir_input_tools_t *tools, ir_err
     return IR_OK;
 }
 
-/* `*full`: the requested number of packs is reached, and the row was not taken. */
+/* `*full`: the requested number of packs is reached, and the row was not used. */
 static ir_status_t add_reading(ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row,
                                size_t limit, bool *full, ir_error_t *error) {
     if (!ir_pack_joins(&tools->draft, &tools->reading)) {

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A mote's track after a row. */
+/* A mote's track as it was after a row. */
 typedef struct ir_note {
     ir_view_t mote;
     ir_track_t track;
@@ -59,21 +59,21 @@ struct ir_input {
     ir_row_place_t end; /* where reading continues once all packs are confirmed */
     bool ended, open;   /* `open`: later rows may join the last pack */
 
-    /* the head in force */
+    /* the current head */
     ir_row_place_t head;
-    unsigned head_rows; /* of it that were read */
+    unsigned head_rows; /* number of its rows that were read */
     char *mark;         /* the first field of its first row */
     ir_layout_t *layout;
 };
 
-/* Forgets the head in force. */
+/* Forgets the current head. */
 void ir_input_drop_head(ir_input_t *input);
 
 /* A table without a head: columns are named 1, 2, … */
 ir_status_t ir_input_number_columns(ir_input_t *input, ir_input_tools_t *tools, ir_error_t *error);
 
-/* Takes rows until `limit` packs are complete or no row is left; with `heads_only`, until the head
- * is complete. Puts back a row that would begin another pack. */
+/* Processes rows until `limit` packs are complete or no row is left; with `heads_only`, until the
+ * head is complete. Puts back a row that would begin another pack. */
 ir_status_t ir_input_read_rows(ir_input_t *input, ir_input_tools_t *tools, bool heads_only,
                                size_t limit, ir_error_t *error);
 

@@ -212,7 +212,7 @@ static ir_row_origin_t origin_of(const char *text) {
     return (ir_row_origin_t){.text = column ? text + size : text, .column = column};
 }
 
-/* The faults of what is complete, to which each is added. */
+/* The context of the checks of a complete mapping; they add to `faults`. */
 typedef struct completion {
     const char *path;
     ir_fault_list_t *faults;
@@ -371,7 +371,7 @@ static ir_status_t read_lines(ir_map_t *map, FILE *file, const char *path,
     ir_fault_list_t faults = {.count = 0};
     const completion_t completion = {path, &faults};
     ir_ini_read(file, path, take_line, map, &faults);
-    if (faults.count == 0) { /* else what is lacking may stand in a line that is wrong */
+    if (faults.count == 0) { /* otherwise the missing key may be in a faulty line */
         complete(map, &completion);
     }
     const ir_status_t status = ir_fault_list_conclude(&faults, "the mapping", teller, error);

@@ -29,7 +29,7 @@ typedef struct ir_map_value {
     char *column; /* a '*' in it stands for anything */
     char *sensor, *unit;
     ir_row_origin_t sensor_from;
-    const ir_unit_t *known_unit; /* NULL: none is said */
+    const ir_unit_t *known_unit; /* NULL: not given */
 } ir_map_value_t;
 
 /* [POSITION] */
@@ -41,7 +41,7 @@ typedef struct ir_position {
     int kind, separator, decimal;
     int64_t header;
 
-    /* what follows from these */
+    /* values derived from these */
     const char *folder; /* the mapping's folder; file names are relative to it */
     const ir_input_format_t *format;
     ir_dialect_t dialect;

@@ -27,22 +27,22 @@ static const ir_setting_t settings[] = {
     {"poll", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_DAY, "5s", FIELD(poll_ns),
      "With --follow: interval at which a position's files are checked for new rows."},
     {"round", 0, IR_SETTING_INTEGER, "N", NULL, 1, ROUND_PACKS_MAX, "20000", FIELD(round_packs),
-     "Most packs of a position that are read, sorted by time and confirmed together; about 300 "
-     "bytes of memory each."},
+     "Maximum number of a position's packs that are read, sorted by time and confirmed together; "
+     "about 300 bytes of memory each."},
     {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_SENDER_OPEN_MAX, "2000", FIELD(window),
-     "Most unconfirmed packs."},
+     "Maximum number of unconfirmed packs."},
     {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 0, 1024, "0", FIELD(connections),
      "Connections for HTTP; 0: 16."},
     {"spool-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 1024 * IR_GIB, "64Mi",
      FIELD(spool_bytes),
-     "Most bytes of a position's uplinks that wait on disk; beyond that the program disconnects "
+     "Maximum size on disk of a position's waiting uplinks; beyond that the program disconnects "
      "from their broker."},
     {"retry-for", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "0s", FIELD(retry_for_ns),
      "Exit if the target is away for this long; 0: never."},
     IR_SEND_SETTINGS(ir_feed_options_t, send),
     IR_BROKER_SETTINGS(ir_feed_options_t, broker),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
-     FIELD(timeout_ns), "Longest wait for one answer of a server."},
+     FIELD(timeout_ns), "Maximum time to wait for an answer from a server."},
     IR_LOG_SETTINGS(ir_feed_options_t, log_level),
     IR_PROGRAM_SETTINGS(ir_feed_options_t, core_dumps),
 };

@@ -341,7 +341,7 @@ static ir_status_t drop_segment(ir_round_t *round, ir_error_t *error) {
     return status;
 }
 
-/* How many packs, in file order, have final answers before the first one without. */
+/* Returns how many packs, in file order, have final answers before the first one without. */
 static size_t count_settled(const ir_round_file_t *file) {
     size_t count = 0;
     const ir_pack_t *packs = ir_input_packs(file->input, &count);

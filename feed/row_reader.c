@@ -149,7 +149,7 @@ static void take_value(ir_row_reader_t *reader, const ir_reading_context_t *cont
     }
 }
 
-/* Too few fields mean a truncated row; too many mean another separator or decimal sign. */
+/* Too few fields mean a truncated row; too many mean a different separator or decimal sign. */
 static bool has_fields(const ir_row_reader_t *reader, const ir_reading_context_t *context,
                        const ir_fields_t *fields) {
     bool fits = fields->count >= reader->layout->n_needed;

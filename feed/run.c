@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LOOK_NS (50 * IR_MILLISECOND_NS) /* longest wait in one turn */
+#define LOOK_NS (50 * IR_MILLISECOND_NS) /* maximum wait in one turn */
 #define SPOOL_PREFIX "spool-"
 #define SUMMARY_EVERY_NS (60 * IR_SECOND_NS)
 
-/* Of one position. */
+/* The state of one position. */
 typedef struct ir_feed_line {
     ir_round_t *round;
     ir_feed_subscription_t *subscription; /* or NULL */

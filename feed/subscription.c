@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LOOK_NS (200 * IR_MILLISECOND_NS) /* longest wait before a stop is seen */
+#define LOOK_NS (200 * IR_MILLISECOND_NS) /* maximum wait before a stop is noticed */
 #define FIRST_BACKOFF_NS (500 * IR_MILLISECOND_NS)
 #define LONGEST_BACKOFF_NS (30 * IR_SECOND_NS)
 #define LOG_EVERY_NS (30 * IR_SECOND_NS)

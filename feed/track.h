@@ -14,8 +14,10 @@ typedef struct ir_track {
     bool timed;
     int64_t wall_ns, time_ns; /* of the last row */
     int run;                  /* -2 … 2: how many consecutive rows went back or forward in time */
-    int64_t step_ns;          /* from the last time to the one before; 0: there is none */
-    int64_t rows, most;       /* how many have the last time; the most that had one before */
+    int64_t step_ns;          /* from the previous time to the last one; 0: there is no previous
+                               * one */
+    int64_t rows, most;       /* number of rows with the last time; the highest such number of any
+                               * earlier time */
     int64_t frame;            /* the last frame counter; -1: none */
     uint64_t encoded;         /* uplinks with a payload that the network did not decode */
 } ir_track_t;
@@ -31,7 +33,8 @@ typedef enum ir_track_verdict {
 /* The instant of a local time. If the rows go forward in time, it is the earliest instant that is
  * not before the previous row; if they go back (newest first), the latest that is not after it. The
  * same local time again is the same instant, unless the rows are an hour apart (as far as the
- * clocks were set back) and as many as any time had are there already: then it is the other one. */
+ * clocks were set back) and there are already as many as any earlier time had: then it is the other
+ * one. */
 ir_track_verdict_t ir_track_instant(const ir_track_t *track, const ir_zone_t *zone, int64_t wall_ns,
                                     int64_t *time_ns);
 

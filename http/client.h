@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How much of an answer is kept that nobody takes: enough for an error message. */
+/* How much is kept of an answer that no callback receives: enough for an error message. */
 #define IR_HTTP_ANSWER_MAX ((size_t)64 * 1024)
 
 typedef struct ir_http ir_http_client_t;
@@ -28,7 +28,7 @@ void ir_http_client_free(ir_http_client_t *http);
 /* From now on a call may exceed the time-out by `more_ns`; 0: no longer. */
 void ir_http_allow(ir_http_client_t *http, int64_t more_ns);
 
-/* Takes part of an answer's body. Any status except IR_OK stops the call with that status. */
+/* Receives part of an answer's body. Any status except IR_OK stops the call with that status. */
 typedef ir_status_t (*ir_http_take_fn)(void *context, ir_view_t bytes);
 
 typedef struct ir_http_request {

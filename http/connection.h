@@ -95,7 +95,7 @@ void ir_connection_count_closing(const ir_connection_t *connection, ir_closing_t
 /* The connection with this descriptor, or NULL. */
 ir_connection_t *ir_connection_find(const struct ir_connections *all, evutil_socket_t fd);
 
-/* Takes it off its list and frees it. */
+/* Removes it from its list and frees it. */
 void ir_connection_free(ir_connection_t *connection);
 
 #endif

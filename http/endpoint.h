@@ -28,7 +28,8 @@ ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_me
                              ir_endpoint_ready_fn ready, ir_endpoint_refresh_fn refresh,
                              void *context, ir_endpoint_t **endpoint, ir_error_t *error);
 
-/* The same three pages on a server that the caller binds, limits and frees. IR_ERR_MEMORY. */
+/* Serves the same three pages on a server that the caller binds, limits and frees.
+ * IR_ERR_MEMORY. */
 ir_status_t ir_endpoint_new(ir_metrics_t *metrics, ir_endpoint_ready_fn ready,
                             ir_endpoint_refresh_fn refresh, void *context, ir_endpoint_t **endpoint,
                             ir_error_t *error);

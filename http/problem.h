@@ -12,7 +12,7 @@ const char *ir_problem_phrase(int code);
 /* Appends {"title":…,"status":…,"reason":…,"detail":…}. The texts are ASCII or UTF-8. */
 void ir_problem_append(ir_buffer_t *out, int code, const char *reason, const char *detail);
 
-/* The same in steps: the caller appends members of its own, then the closing brace. */
+/* Begins such an object: the caller appends further members and then the closing brace. */
 void ir_problem_open(ir_buffer_t *out, int code, const char *reason, const char *detail);
 void ir_problem_member(ir_buffer_t *out, const char *name, const char *text);
 

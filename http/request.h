@@ -14,7 +14,7 @@ struct evbuffer;
 
 typedef struct ir_request ir_request_t;
 
-/* Those that somebody tells apart. */
+/* The methods that handlers distinguish. */
 typedef enum ir_method {
     IR_METHOD_GET,
     IR_METHOD_HEAD,
@@ -29,7 +29,7 @@ ir_method_t ir_request_method(const ir_request_t *request);
 /* As sent, not decoded: "/v1/observations". NULL when the target has none. */
 const char *ir_request_path(const ir_request_t *request);
 
-/* What follows the "?", as sent; NULL: no query. */
+/* The part after the "?", as sent; NULL: no query. */
 const char *ir_request_query(const ir_request_t *request);
 
 /* HTTP/1.0, which needs no Host. */

@@ -1,4 +1,4 @@
-"""Where tools/install keeps software without a Debian package."""
+"""The folder in which tools/install keeps software without a Debian package."""
 
 import os
 from pathlib import Path

@@ -33,7 +33,7 @@ static ir_account_t *find_basic(const ir_tokens_t *tokens, ir_view_t text) {
     return find_pair(tokens, ir_view((const char *)bytes, size));
 }
 
-/* What follows the scheme, or NULL. */
+/* Returns the text after the scheme, or NULL. */
 static const char *after(const char *header, const char *scheme) {
     const size_t size = strlen(scheme);
     if (strncasecmp(header, scheme, size) != 0 || header[size] != ' ') {

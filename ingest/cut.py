@@ -42,7 +42,7 @@ def ask(path, command):
 
 
 def processes(path):
-    """(the current process, those that earlier reloads left)."""
+    """Returns (the current process, those that earlier reloads left)."""
     workers = re.findall(r"^(\d+)\s+worker\s+(\d+)", ask(path, "show proc"), re.M)
     if not workers:
         raise CutError(f"{path}: it reports no current process; is it the master's socket?")
@@ -51,7 +51,7 @@ def processes(path):
 
 
 def brokers(path, pid, backends):
-    """{"BACKEND/SERVER": sessions}."""
+    """Returns {"BACKEND/SERVER": sessions}."""
     rows = csv.reader(ask(path, f"@!{pid} show stat").splitlines())
     return {f"{row[0]}/{row[1]}": int(row[4]) for row in rows if row and row[0] in backends and row[1] != "BACKEND"}
 

@@ -22,8 +22,8 @@ struct ir_decoder {
     size_t mote_most;
     struct decoding_list waiting; /* ordered by turn; within a turn by arrival */
     size_t count;
-    uint64_t turn;          /* of the request that was handed last */
-    ir_decoding_t *handed;  /* to the thread, until it is taken */
+    uint64_t turn;          /* of the last request passed to the thread */
+    ir_decoding_t *handed;  /* passed to the thread, until it is collected */
     ir_ring_t *todo, *done; /* of ir_decoding_t */
     pthread_t thread;
     bool started;
@@ -168,7 +168,7 @@ static ir_decoding_t *new_decoding(const ir_submission_input_t *input, struct ev
     return decoding;
 }
 
-/* Behind all whose turn is not later. */
+/* Inserts the request behind all others whose turn is not later. */
 static void insert(ir_decoder_t *decoder, ir_decoding_t *decoding) {
     ir_decoding_t *before = TAILQ_LAST(&decoder->waiting, decoding_list);
     while (before != NULL && before->turn > decoding->turn) {

@@ -29,7 +29,8 @@ typedef struct ir_decoding {
     int64_t since_ns; /* monotonic, when it was added */
     bool queued;
     ir_status_t status;      /* the result: IR_ERR_MEMORY, or see ir_decoder_submission */
-    ir_shipment_t *shipment; /* the accepted messages; the owner may take it and leave NULL */
+    ir_shipment_t *shipment; /* the accepted messages; the owner may take them over and leave
+                              * NULL */
     char texts[];
 } ir_decoding_t;
 

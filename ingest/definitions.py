@@ -27,19 +27,19 @@ SHARED = "mote"  # the shared user of all motes without their own users
 
 
 def password_hash(user, password):
-    """As RabbitMQ keeps it: base64 of salt and SHA-256 over salt and password. The salt follows from both, so that the
-    same users give the same file."""
+    """Returns the hash in RabbitMQ's form: base64 of salt and SHA-256 over salt and password. The salt follows from
+    both, so that the same users give the same file."""
     salt = hashlib.sha256(f"{user}\0{password}".encode()).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
 def hashed(user, password):
-    """What a user's entry says of the password."""
+    """Returns the password fields of a user's entry in RabbitMQ's definitions."""
     return {"password_hash": password_hash(user, password), "hashing_algorithm": "rabbit_password_hashing_sha256"}
 
 
 def read_passwords(path):
-    """{user: password}; empty if the file does not exist."""
+    """Returns {user: password}; empty if the file does not exist."""
     try:
         with open(path, encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -72,13 +72,13 @@ def static():
 
 
 def without(whole, name):
-    """All but this user."""
+    """Returns the definitions without this user."""
     key = {"users": "name"}
     return {kind: [row for row in rows if row.get(key.get(kind, "user")) != name] for kind, rows in whole.items()}
 
 
 def merged(whole, more):
-    """Both in one."""
+    """Returns both definitions merged into one."""
     return {kind: rows + more.get(kind, []) for kind, rows in whole.items()}
 
 

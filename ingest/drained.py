@@ -30,7 +30,7 @@ CONNECTIONS = "/api/connections"
 
 
 class Asked(NamedTuple):
-    """The needed fields of a broker; an entry of the list of nodes has them, too."""
+    """The fields of a broker that are needed here; an entry of the list of nodes has them, too."""
 
     name: str
     host: str
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 
 
 class UnknownError(guard.Fault):
-    """No broker tells."""
+    """No broker answers."""
 
     status = 2
 
@@ -84,7 +84,7 @@ def held(queues):
 
 
 def strangers(connections):
-    """Those of others than consumers."""
+    """Returns the connections of programs other than consumers."""
     users = {}
     for each in connections:
         if each.get("user") not in (*CONSUMERS, OWN):
@@ -101,12 +101,12 @@ def unacknowledged(ask_broker):
 
 
 def worked_off(brokers, password, seconds=0):
-    """None, or what was still unacknowledged after `seconds`."""
+    """Returns None, or the messages that were still unacknowledged after `seconds`."""
     return drained(brokers, password, seconds, unacknowledged)
 
 
 def drained(brokers, password, seconds=0, obstacles=everything):
-    """None, or the obstacles that remained after `seconds`."""
+    """Returns None, or the obstacles that remained after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = look(brokers, password, obstacles)

@@ -125,7 +125,7 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
         event_base_loopbreak(gateway->base);
         return;
     }
-    ir_log(IR_LOG_INFO, "signal %d: finishing what was taken", (int)number);
+    ir_log(IR_LOG_INFO, "signal %d: finishing accepted requests", (int)number);
     enter_phase(gateway, IR_GATEWAY_DRAINING);
     advance_phase(gateway, gateway->phase_ns);
 }
@@ -285,7 +285,8 @@ static ir_status_t open_events(ir_gateway_t *gateway, ir_error_t *error) {
     return good ? IR_OK : ir_error_set(error, IR_ERR_MEMORY, "event loop: out of memory");
 }
 
-/* With a change list: the library turns reading and writing on and off several times a request. */
+/* Uses a change list, because the library turns reading and writing on and off several times per
+ * request. */
 static struct event_base *new_base(void) {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;

@@ -17,41 +17,41 @@ PROXY_HEADER = "0d0a0d0a000d0a515549540a" + "2111000c" + "7f000001" + "7f000001"
 AMQP_HEADER = "414d515000000901"
 
 HEAD = """\
-# Made by ingest/haproxy.py from a list of nodes (see ingest/nodes.conf): change that, not this.
+       # Made by ingest/haproxy.py from a list of nodes (see ingest/nodes.conf): change that, not this.
 
-global
-    log stdout format raw local0 info
-    maxconn {connections}
-    stats socket {socket} mode 600 level admin expose-fd listeners
-    stats timeout 30s
-    hard-stop-after 1h
-    spread-checks 10
-    ssl-default-bind-options ssl-min-ver TLSv1.2
-    ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20
-{user}
-defaults
-    log global
-    option dontlognull
-    option dontlog-normal
-    option tcpka
-    option redispatch 1
-    retries 3
-    timeout connect {answer}
-    timeout queue 5s
-    timeout check {answer}
-    timeout client 10s
-    timeout server 60s
-    timeout client-fin 10s
-    timeout server-fin 10s
-    default-server inter 1s fastinter 500ms fall {misses} rise 2 slowstart 10s
+       global
+           log stdout format raw local0 info
+           maxconn {connections}
+           stats socket {socket} mode 600 level admin expose-fd listeners
+           stats timeout 30s
+           hard-stop-after 1h
+           spread-checks 10
+           ssl-default-bind-options ssl-min-ver TLSv1.2
+           ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20
+       {user}
+       defaults
+           log global
+           option dontlognull
+           option dontlog-normal
+           option tcpka
+           option redispatch 1
+           retries 3
+           timeout connect {answer}
+           timeout queue 5s
+           timeout check {answer}
+           timeout client 10s
+           timeout server 60s
+           timeout client-fin 10s
+           timeout server-fin 10s
+           default-server inter 1s fastinter 500ms fall {misses} rise 2 slowstart 10s
 
-# What each source address has open and asks for, and how often it was told in the log.
-backend sources
-    stick-table type ipv6 size 200k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s),gpc0_rate(10s)
-"""
+       # What each source address has open and asks for, and how often the log mentioned it.
+       backend sources
+           stick-table type ipv6 size 200k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s),gpc0_rate(10s)
+       """
 
 # Who is turned away is named in the log once in ten seconds; the rest of them ends unseen, as cheaply as can be.
-# A connection that sends nothing is told, too, when it is cut.
+# A connection that sends nothing is logged, too, when it is cut.
 SOURCE_LIMITS = """\
     no option dontlognull
     tcp-request connection track-sc0 src table sources
@@ -78,7 +78,8 @@ frontend {kind}
     default_backend {kind}-brokers
 """
 
-# What is let through. A condition that more bytes may change waits for them; what it is false of is turned away.
+# The connections that are let through. A condition that further bytes may change waits for them; a connection for which
+# it is false is rejected.
 AMQP_GUARD = f"""\
     tcp-request content accept if {{ req.payload(0,8) -m bin {AMQP_HEADER} }}"""
 
@@ -94,7 +95,8 @@ frontend inside
     default_backend amqp-brokers
 """
 
-# Who reads has brokers of its own: senders can go to another cluster while what waits in this one is read.
+# Readers have a separate list of brokers: senders can move to another cluster while the messages waiting in this one
+# are read.
 CONSUMERS_FRONTEND = """
 # Workers and subscribers.
 frontend consumers
@@ -215,7 +217,7 @@ def gateway_servers(nodes):
 
 
 def configuration(nodes):
-    """The whole text."""
+    """Returns the whole configuration."""
     user = nodes.balancer["user"]
     values = {**nodes.limits, **nodes.balancer, "user": f"    user {user}\n    group {user}\n" if user else ""}
     parts = [HEAD.format(**values), session(nodes, "amqp", AMQP_GUARD), session(nodes, "mqtt", MQTT_GUARD)]

@@ -4,9 +4,9 @@ import configparser
 
 
 def fault(path, error):
-    """"PATH:LINE: error", from an exception of configparser."""
+    """Returns "PATH:LINE: error" for an exception of configparser."""
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return f"{path}:{error.lineno}: a section [NAME] must stand before it"
+        return f"{path}:{error.lineno}: it must follow a section [NAME]"
     if isinstance(error, configparser.DuplicateSectionError):
         return f"{path}:{error.lineno}: [{error.section}] is there twice"
     if isinstance(error, configparser.DuplicateOptionError):

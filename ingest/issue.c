@@ -26,8 +26,8 @@ typedef struct issue {
     ir_arena_t *arena;
     ir_name_table_t known; /* if only missing tokens are wanted: the motes that have a token */
     ir_name_table_t named; /* the motes that get a token */
-    ir_buffer_t tokens;    /* what the caller gets */
-    ir_buffer_t hashes;    /* what the file gets */
+    ir_buffer_t tokens;    /* for the caller */
+    ir_buffer_t hashes;    /* for the file */
     bool out_of_memory;
 } issue_t;
 

@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MOTE_PART 8 /* of the window's bytes may be one mote's */
+#define MOTE_PART 8 /* share of the window's bytes that one mote may use */
 
 /* ---- what the loop sees ---- */
 

@@ -20,7 +20,7 @@ typedef struct ir_outlet_options {
     ir_broker_options_t broker; /* its texts outlive the outlet */
     size_t capacity;            /* shipments under way at once */
     size_t memory;              /* ... and their bytes, about */
-    size_t mote_messages;       /* most open messages of one mote */
+    size_t mote_messages;       /* maximum number of open messages of one mote */
     int64_t late_ns;            /* a mote must wait while one of its messages is open for longer */
     int64_t backoff_first_ns, backoff_longest_ns;
 } ir_outlet_options_t;
@@ -37,9 +37,9 @@ typedef enum ir_outlet_state {
 ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **outlet,
                             ir_error_t *error);
 
-/* Loop. Takes the shipment. Returns false, and leaves it to the caller, when `capacity` shipments
- * are in progress or the outlet is closed. The shipment may wait until ir_outlet_wake, so that all
- * shipments of one turn of the loop are sent together. */
+/* Loop. Takes ownership of the shipment. Returns false, and leaves it to the caller, when
+ * `capacity` shipments are in progress or the outlet is closed. The shipment may wait until
+ * ir_outlet_wake, so that all shipments of one turn of the loop are sent together. */
 bool ir_outlet_give(ir_outlet_t *outlet, ir_shipment_t *shipment);
 void ir_outlet_wake(ir_outlet_t *outlet);
 
@@ -72,7 +72,7 @@ ir_outlet_counts_t ir_outlet_counts(const ir_outlet_t *outlet);
 const char *ir_outlet_fault(ir_outlet_t *outlet, char *text, size_t size);
 
 /* Accepts no more, settles the shipments in progress with their present state, ends the thread
- * (within the broker's time-out) and frees what was not taken. NULL is allowed. */
+ * (within the broker's time-out) and frees shipments that were not collected. NULL is allowed. */
 void ir_outlet_stop(ir_outlet_t *outlet);
 
 #endif

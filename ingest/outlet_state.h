@@ -17,7 +17,7 @@
 /* A connection that only waits for answers. */
 typedef struct ir_outlet_aside {
     ir_publisher_t *publisher;
-    int64_t end_ns; /* when it ends at last; 0: not before all is answered */
+    int64_t end_ns; /* when it must end; 0: only when everything is answered */
 } ir_outlet_aside_t;
 
 struct ir_outlet {
@@ -28,9 +28,9 @@ struct ir_outlet {
     int wake_fd;
     pthread_t thread;
     bool started;
-    atomic_size_t under_way; /* given and not taken */
+    atomic_size_t under_way; /* passed in and not yet collected */
 
-    pthread_mutex_t lock; /* of the fault */
+    pthread_mutex_t lock; /* of the last error */
     char fault[sizeof(((ir_error_t *)0)->text)];
     atomic_int state;
     atomic_uint_fast64_t connections;
@@ -42,14 +42,15 @@ struct ir_outlet {
     size_t n_asides;
     ir_outlet_window_t *window;
     int64_t answered_ns; /* when the last answer came */
-    bool admits;         /* it is a new shipment's turn, not that of one that is half sent */
+    bool admits;         /* the next turn belongs to a new shipment, not to one that is partly
+                          * sent */
     int64_t turned_ns;   /* when the last turn began */
-    int64_t drained_ns;  /* since when nothing is sent, to renew the connection; 0: not so */
+    int64_t drained_ns;  /* when sending stopped in order to renew the connection; 0: it did not */
     ir_backoff_t backoff;
     int64_t logged_ns;
 };
 
-/* Tells the loop where the connection is, and why. */
+/* Reports the connection's state and its reason to the loop. */
 void ir_outlet_set_state(ir_outlet_t *outlet, ir_outlet_state_t state, const char *fault);
 
 /* The thread; `context` is the outlet. Ends when the ring `in` is closed. */

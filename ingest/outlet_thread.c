@@ -30,7 +30,7 @@ static void send_back(ir_outlet_t *outlet, ir_shipment_t *shipment) {
     }
 }
 
-/* Nothing of it was sent, and nothing will be. */
+/* Settles a shipment of which nothing was sent, and nothing will be. */
 static void turn_away(ir_outlet_t *outlet, ir_shipment_t *shipment, ir_shipment_fate_t fate) {
     ir_shipment_settle(shipment, shipment->n_messages, fate);
     send_back(outlet, shipment);
@@ -46,7 +46,7 @@ static bool has_open(const ir_outlet_t *outlet) {
     return ir_outlet_window_counts(outlet->window)->messages > 0;
 }
 
-/* For so long the broker has answered for nothing. */
+/* Returns how long the broker has answered for nothing. */
 static bool is_silent(const ir_outlet_t *outlet, int64_t for_ns) {
     const int64_t since_ns = ir_clock_monotonic() - for_ns;
     return has_open(outlet) && outlet->answered_ns < since_ns &&
@@ -74,7 +74,7 @@ static void give_up_open(ir_outlet_t *outlet, const ir_publisher_t *publisher) {
     }
 }
 
-/* After RETRY nothing that is open there will be answered for. */
+/* Call after RETRY: the broker will answer for none of the messages open there. */
 static void clear_window(ir_outlet_t *outlet) {
     give_up_open(outlet, outlet->publisher);
     refuse_half_sent(outlet);
@@ -105,7 +105,7 @@ static ir_publisher_t *publisher_of(ir_outlet_t *outlet,
     return outlet->publisher;
 }
 
-/* Which motes wait, and that the others have room. */
+/* Updates which motes wait, and gives the others room. */
 static void judge_window(ir_outlet_t *outlet) {
     ir_outlet_window_t *window = outlet->window;
     ir_outlet_window_message_t *excess = NULL;
@@ -164,8 +164,8 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     return outcome;
 }
 
-/* Admits the next shipment. One that must come later keeps its place, and those behind it theirs;
- * what it comes after is sent meanwhile, or its mote waits, soon. */
+/* Admits the next shipment. A shipment that must wait keeps its place, as do those behind it; what
+ * it comes after is sent meanwhile, or its mote waits, soon. */
 static void admit_next(ir_outlet_t *outlet) {
     ir_admission_t admission = IR_ADMISSION_HELD;
     while (admission == IR_ADMISSION_HELD && !ir_outlet_window_crowded(outlet->window)) {
@@ -183,7 +183,7 @@ static void admit_next(ir_outlet_t *outlet) {
     }
 }
 
-/* New shipments and those of which a part is sent take turns. */
+/* New shipments and partly sent ones take turns. */
 static ir_shipment_t *next_shipment(ir_outlet_t *outlet) {
     outlet->admits = !outlet->admits;
     if (outlet->admits || ir_outlet_window_next(outlet->window) == NULL) {
@@ -192,7 +192,7 @@ static ir_shipment_t *next_shipment(ir_outlet_t *outlet) {
     return ir_outlet_window_next(outlet->window);
 }
 
-/* Writes what is there and what the window takes. */
+/* Writes available messages, as many as the window accepts. */
 static ir_outcome_t publish_some(ir_outlet_t *outlet, ir_error_t *error) {
     while (!is_full(outlet) && !ir_publisher_blocked(outlet->publisher)) {
         const ir_shipment_t *shipment = next_shipment(outlet);
@@ -213,16 +213,16 @@ static void watch_block(ir_outlet_t *outlet) {
         ir_outlet_set_state(outlet, blocked ? IR_OUTLET_BLOCKED : IR_OUTLET_OPEN,
                             blocked ? "the broker blocks publishers (memory or disk alarm)" : "");
         ir_log(blocked ? IR_LOG_WARN : IR_LOG_INFO, "broker: %s",
-               blocked ? "blocks publishers (memory or disk alarm)" : "takes messages again");
+               blocked ? "blocks publishers (memory or disk alarm)" : "accepts messages again");
     }
     if (blocked) {
         refuse_unsent(outlet);
     }
 }
 
-/* While confirms are outstanding, turns begin at least so far apart: what comes meanwhile goes out,
- * and comes back, together, which spares the broker and the loop more than it costs in time. A lone
- * message waits for nothing. */
+/* While confirms are outstanding, turns begin at least this far apart: messages that arrive
+ * meanwhile are sent, and comes back, together, which spares the broker and the loop more than it
+ * costs in time. A lone message waits for nothing. */
 static void gather(ir_outlet_t *outlet) {
     const ir_outlet_window_counts_t *counts = ir_outlet_window_counts(outlet->window);
     const int64_t now_ns = ir_clock_monotonic();
@@ -235,8 +235,8 @@ static void gather(ir_outlet_t *outlet) {
     }
 }
 
-/* After nacks a new connection might do better: sends nothing for a moment, so that the answers can
- * come that do come, then ends this one. */
+/* After nacks a new connection might do better. Sends nothing for a moment, so that outstanding
+ * answers can arrive, then ends this connection. */
 static bool drains(ir_outlet_t *outlet) {
     if (!ir_publisher_doubtful(outlet->publisher)) {
         return false;
@@ -313,8 +313,8 @@ static void set_aside(ir_outlet_t *outlet) {
     ir_log_limited(&outlet->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, IR_TEXT_UNCONFIRMED);
 }
 
-/* Takes what they answer, and ends those that have nothing open, are lost or have had their time.
- */
+/* Processes their answers, and ends those that have nothing open, are lost or have had their time.
+ *  */
 static void look_aside(ir_outlet_t *outlet) {
     ir_error_t error;
     for (size_t i = outlet->n_asides; i-- > 0;) {
@@ -373,7 +373,7 @@ static void work(ir_outlet_t *outlet) {
 
 /* ---- the broker is away ---- */
 
-/* Waits, and sends back at once what comes meanwhile. */
+/* Waits, and sends back at once all shipments that arrive meanwhile. */
 static void wait_away(ir_outlet_t *outlet, int64_t wait_ns) {
     const int64_t end_ns = ir_clock_monotonic() + wait_ns;
     ir_shipment_t *shipment = NULL;
@@ -400,7 +400,7 @@ static void connect_outlet(ir_outlet_t *outlet) {
     ir_log(IR_LOG_INFO, "connected to the broker");
 }
 
-/* Who stops it waits for no more answers. */
+/* When it is stopped, it waits for no more answers. */
 void *ir_outlet_run(void *context) {
     ir_outlet_t *outlet = context;
     while (!ir_ring_closed(outlet->in)) {

@@ -37,8 +37,8 @@ static void refuse_memory(ir_gateway_t *gateway, ir_request_t *request) {
 
 /* ---- when it arrived ---- */
 
-/* The present time, but later than every pack before, so that equal readings stay distinct. A clock
- * that was set back far is believed. */
+/* The present time, but later than that of every previous pack, so that equal readings stay
+ * distinct. A clock that was set back far is believed. */
 static int64_t next_arrival(const ir_gateway_t *gateway) {
     const int64_t now = ir_clock_now() / IR_MICROSECOND_NS * IR_MICROSECOND_NS;
     const int64_t ahead = gateway->last_arrival_ns - now;

@@ -1,4 +1,4 @@
-/* What a submission's answer says of its faults. */
+/* The faults of a submission, as listed in the answer. */
 #ifndef IR_INGEST_REFUSAL_H
 #define IR_INGEST_REFUSAL_H
 

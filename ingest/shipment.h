@@ -16,7 +16,7 @@ typedef enum ir_shipment_fate {
     IR_SHIPMENT_HELD,      /* never sent: the broker has not answered for earlier messages of its
                             * mote */
     IR_SHIPMENT_UNSENT,    /* never sent */
-    IR_SHIPMENT_REFUSED,   /* the broker did not take it */
+    IR_SHIPMENT_REFUSED,   /* the broker did not accept it */
     IR_SHIPMENT_TOO_LARGE, /* never sent: larger than the broker accepts */
     IR_SHIPMENT_UNKNOWN    /* sent, but not answered in time: the broker may have it */
 } ir_shipment_fate_t;

@@ -33,7 +33,7 @@ boot() ->
     end,
     rabbit:boot().
 
-%% The boot step. What rabbitmq.conf says of interceptors has taken the place of what boot() set.
+%% The boot step. The interceptors in rabbitmq.conf have replaced those that boot() set.
 stamp() ->
     case built_in() of
         {Key, _Interceptor} ->

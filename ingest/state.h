@@ -60,8 +60,8 @@ typedef struct ir_gateway {
     ir_outlet_t *outlet;
     struct ir_waiting_list waiting; /* longest first */
     size_t n_waiting;
-    size_t shipped, shipped_bytes; /* shipments in the outlet, whether or not a request waits for
-                                    * them */
+    size_t shipped, shipped_bytes; /* shipments in the outlet, even those for which no request
+                                    * waits */
 
     ir_gateway_phase_t phase;
     int64_t phase_ns;

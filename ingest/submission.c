@@ -25,7 +25,7 @@ struct ir_submission_reader {
     ir_buffer_t expanded;
 };
 
-/* One request while it is read. */
+/* The state of one request while it is read. */
 typedef struct reading {
     ir_submission_reader_t *reader;
     const ir_submission_input_t *input;
@@ -111,7 +111,7 @@ static bool check_name(reading_t *reading, const ir_senml_record_t *record) {
     return false;
 }
 
-/* Whether the worker will make an observation of it. */
+/* Whether the worker will make an observation from it. */
 static bool check_record(reading_t *reading, ir_resolution_t *resolution,
                          const ir_senml_record_t *record) {
     if (resolution->registry == NULL) {
@@ -264,7 +264,7 @@ static bool find_media(reading_t *reading, bool *lines) {
     return false;
 }
 
-/* What the content type does not say. */
+/* Decides what the content type leaves open. */
 static bool tell_media(reading_t *reading, ir_view_t body) {
     ir_submission_t *submission = reading->submission;
     if (body.size == 0) {

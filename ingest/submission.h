@@ -2,7 +2,8 @@
  * accepted. A body that is not valid SenML is refused as a whole, so that the sender need not find
  * out which part was accepted; decoding then ends at the maximum number of listed faults. With a
  * registry, records that no worker could use are reported as well, but the packs are accepted
- * unchanged if at least one record is usable. Of HTTP this file knows only the status codes. */
+ * unchanged if at least one record is usable. The only part of HTTP in this file is the status
+ * codes. */
 #ifndef IR_INGEST_SUBMISSION_H
 #define IR_INGEST_SUBMISSION_H
 
@@ -20,12 +21,12 @@
 
 typedef struct ir_submission_limits {
     ir_senml_limits_t senml;
-    size_t body_bytes;     /* as it comes */
-    size_t expanded_bytes; /* out of gzip */
+    size_t body_bytes;     /* as received */
+    size_t expanded_bytes; /* decompressed */
     size_t packs;          /* in one request */
 } ir_submission_limits_t;
 
-/* A request as received by HTTP. Texts are NULL for missing headers. */
+/* A request as received over HTTP. Texts are NULL for missing headers. */
 typedef struct ir_submission_input {
     const char *mote;
     const char *content_type;
@@ -33,7 +34,7 @@ typedef struct ir_submission_input {
     const char *idempotency_key;
     ir_view_t body;
     int64_t arrival_ns;       /* in whole microseconds, as it is sent with the messages */
-    ir_registry_t *registry;  /* NULL: names alone are looked at */
+    ir_registry_t *registry;  /* NULL: only names are checked */
     bool accept_unregistered; /* records of unregistered sensors are usable, too */
 } ir_submission_input_t;
 
@@ -43,7 +44,7 @@ typedef struct ir_submission_input {
 
 typedef struct ir_submission_pack {
     ir_view_t body;
-    ir_view_t name; /* its sender's; empty: none */
+    ir_view_t name; /* the sender's name for it; empty: none */
     int64_t arrival_ns;
     ir_id_t raw_id;
 } ir_submission_pack_t;
@@ -62,10 +63,10 @@ typedef struct ir_submission {
     char detail[200];   /* for people */
     ir_media_t media;
     ir_submission_pack_t *packs;  /* bodies and names are views of the input or of the reader */
-    size_t n_packs, observations; /* that are of use */
+    size_t n_packs, observations; /* number of usable records */
     size_t cost; /* cost for the rate limit: its records, accepted or not, plus one for each
                   * decompressed KiB */
-    ir_submission_fault_t faults[IR_FAULTS_LISTED]; /* the first ones */
+    ir_submission_fault_t faults[IR_FAULTS_LISTED]; /* the first faults */
     size_t n_faults; /* number of faults; with 202, those found with the registry */
 } ir_submission_t;
 

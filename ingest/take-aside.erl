@@ -1,5 +1,5 @@
 %% Takes messages aside that a queue of observations holds and that no client can be given: RabbitMQ takes a topic of more
-%% than 255 bytes by MQTT, and ends the connection of everybody to whom it shall deliver it by AMQP. The broker is to be
+%% than 255 bytes over MQTT, and ends the connection of everybody to whom it shall deliver it over AMQP. The broker is to be
 %% started with `-run file script take-aside.erl`.
 %%
 %% A worker asks for it by the message "aside N" to the exchange ir.workers, when its connection for partition N alone broke,

@@ -19,7 +19,7 @@ typedef struct mote {
     TAILQ_ENTRY(mote) turn; /* in `ready` or `held` while something is unsent */
     TAILQ_HEAD(, ir_outlet_window_message) open;
     ir_shipment_t *unsent; /* not all of its messages are sent; or NULL */
-    bool ready;            /* ... and the next one may be */
+    bool ready;            /* ... and the next message may be sent */
     bool waits;            /* counted so */
     size_t messages, bytes, memory, late;
     size_t most; /* allowed number of open messages; grows with each confirm */
@@ -153,7 +153,7 @@ static void count_waiting(ir_outlet_window_counts_t *counts, const mote_t *mote,
     counts->memory_waiting += sign * mote->memory;
 }
 
-/* Around every change of a mote's counts. */
+/* Call before and after every change of a mote's counts. */
 static void begin_change(ir_outlet_window_t *window, const mote_t *mote) {
     if (mote->waits) {
         count_waiting(&window->counts, mote, (size_t)-1);

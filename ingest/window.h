@@ -20,11 +20,11 @@ typedef struct ir_outlet_window ir_outlet_window_t;
 typedef struct ir_outlet_window_message ir_outlet_window_message_t;
 
 typedef struct ir_outlet_window_limits {
-    size_t messages;      /* open ones, at most */
-    size_t bytes;         /* of their bodies, about */
-    size_t memory;        /* of their shipments, about */
-    size_t mote_messages; /* most open messages of a mote; it starts with fewer, and each confirm
-                           * allows more */
+    size_t messages;      /* maximum number of open messages */
+    size_t bytes;         /* approximate size of their bodies */
+    size_t memory;        /* approximate size of their shipments */
+    size_t mote_messages; /* maximum number of open messages of a mote; it starts lower, and each
+                           * confirm raises it */
     size_t mote_bytes;    /* bytes of a mote's open messages; a mote without open messages may
                            * exceed it with one */
     int64_t late_ns;      /* an open message is late when it is older */
@@ -116,7 +116,7 @@ void ir_outlet_window_hold(ir_outlet_window_t *window);
 ir_outlet_window_message_t *ir_outlet_window_oldest(const ir_outlet_window_t *window,
                                                     const void *connection);
 
-/* How ir_outlet_window_number knows it. */
+/* The message's connection and number, as given to ir_outlet_window_number. */
 const void *ir_outlet_window_message_connection(const ir_outlet_window_message_t *message);
 uint64_t ir_outlet_window_message_number(const ir_outlet_window_message_t *message);
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #define BEHIND_MS                                                                                  \
-    200.0 /* the same grace in which a producer sends late messages after a phase's end */
-#define RATE_SHARE 0.98 /* of the asked rate; below it, the run did not keep the rate */
+    200.0 /* the time during which a producer still sends late messages after a phase's end */
+#define RATE_SHARE 0.98 /* share of the requested rate; below it, the run did not keep the rate */
 
 __attribute__((format(printf, 2, 3))) static void give_reason(ir_conclusion_t *conclusion,
                                                               const char *format, ...) {
@@ -62,9 +62,9 @@ static void check_unsent(ir_conclusion_t *conclusion, const ir_result_t *result)
         return;
     }
     if (result->asked > 0) {
-        give_reason(conclusion, "asked %.*f/s, sent %.*f/s: %.*f %% of what was due was not sent",
-                    decimals(result->asked), result->asked, decimals(rate), rate, decimals(share),
-                    share);
+        give_reason(
+            conclusion, "requested %.*f/s, sent %.*f/s: %.*f %% of what was due was not sent",
+            decimals(result->asked), result->asked, decimals(rate), rate, decimals(share), share);
     } else {
         give_reason(conclusion, "%.*f %% of what was due was not sent", decimals(share), share);
     }
@@ -87,11 +87,10 @@ static void check_behind(ir_conclusion_t *conclusion, const ir_evidence_t *evide
     }
     if (result->asked > 0) {
         give_reason(conclusion,
-                    "asked %.*f/s, sent %.*f/s: the last message went out %.1f s after it was due",
+                    "requested %.*f/s, sent %.*f/s: the last message was sent %.1f s late",
                     decimals(result->asked), result->asked, decimals(rate), rate, behind_ms / 1e3);
     } else {
-        give_reason(conclusion, "the last message went out %.1f s after it was due",
-                    behind_ms / 1e3);
+        give_reason(conclusion, "the last message was sent %.1f s late", behind_ms / 1e3);
     }
 }
 

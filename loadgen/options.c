@@ -43,7 +43,7 @@ ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *
     return status == IR_OK ? ir_source_open(&wanted, source, error) : status;
 }
 
-/* Of one thread. */
+/* Settings of one thread. */
 static unsigned connections_of(const ir_loadgen_options_t *options) {
     const int64_t threads = options->threads;
     const int64_t connections = options->connections;

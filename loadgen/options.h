@@ -37,7 +37,7 @@ typedef struct ir_loadgen_options {
     int64_t threads, connections, window;
     ir_send_settings_t send;
     bool dump;
-    bool subscribe, no_subscribe; /* the latter wins */
+    bool subscribe, no_subscribe; /* the second one takes precedence */
     char *formats;
     int64_t outstanding;
     bool no_wait;

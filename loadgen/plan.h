@@ -46,7 +46,7 @@ ir_status_t ir_plan_init(ir_plan_t *plan, const ir_plan_options_t *options, ir_e
 /* The next phase. False when the plan is finished. */
 bool ir_plan_next(ir_plan_t *plan, ir_step_t *step);
 
-/* Takes the outcome of the current phase. */
+/* Receives the outcome of the current phase. */
 ir_verdict_t ir_plan_report(ir_plan_t *plan, const ir_trial_t *trial);
 
 /* Total duration; 0: unknown. */

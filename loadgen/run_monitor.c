@@ -13,8 +13,8 @@ static bool is_ignored(int number) {
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* Signals stay pending until this thread takes them. SIGPIPE is ignored: a broken connection is an
- * error of the call, not the end of the program. */
+/* Signals stay pending until this thread receives them. SIGPIPE is ignored: a broken connection is
+ * an error of the call, not the end of the program. */
 void ir_run_take_signals(ir_run_t *run) {
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);

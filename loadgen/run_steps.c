@@ -27,7 +27,7 @@ static void order_step(ir_run_t *run, const ir_step_t *step) {
     ir_producers_begin(&run->producers, &order);
 }
 
-/* Until everything due is sent, or the time is over. */
+/* Waits until everything due is sent, or the time is over. */
 static void watch_step(ir_run_t *run, bool warms_up) {
     bool measuring = !warms_up;
     while (!ir_producers_idle(&run->producers)) {
@@ -91,7 +91,7 @@ static bool has_open(const ir_run_t *run) {
            sent->messages_sent - sent->messages_confirmed - sent->messages_refused > 0;
 }
 
-/* Until every sent message is answered and back, or nothing has changed for too long. */
+/* Waits until every sent message is answered and back, or nothing has changed for too long. */
 void ir_run_wait_drained(ir_run_t *run) {
     run->note = "waiting for outstanding messages";
     ir_run_poll(run);

@@ -18,9 +18,10 @@ static const ir_setting_t settings[] = {
      "How often the file is sent. Repetitions are shifted in time, so that every observation is "
      "new; the last one is not shifted."},
     {"messages", 'm', IR_SETTING_INTEGER, "N", NULL, 0, 1e15, "0", FIELD(messages),
-     "Most messages to send; 0: all."},
+     "Maximum number of messages to send; 0: all."},
     {"single-records", '1', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(single_records),
-     "Send each observation as a message of its own, instead of all of one station and time."},
+     "Send each observation as a separate message, instead of all observations of one station and "
+     "time together."},
     {"simulate", 's', IR_SETTING_INTEGER, "N", NULL, 0, IR_SIMULATION_MOTES_MAX, "0",
      FIELD(simulate),
      "Number of simulated motes along simulated rivers, instead of a replay; 14 bytes of memory "
@@ -38,7 +39,7 @@ static const ir_setting_t settings[] = {
      "Time of the simulation's first data, for example 2025-05-01T04:00:00Z; empty: chosen so that "
      "the data end now."},
     {"fault-duplicates", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, IR_FAULTS_SHARE_MAX, "0",
-     FIELD(faults.duplicates), "Share of simulated messages that repeat the one before."},
+     FIELD(faults.duplicates), "Share of simulated messages that repeat the previous one."},
     {"fault-late", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, IR_FAULTS_SHARE_MAX, "0",
      FIELD(faults.late),
      "Share of simulated messages that are sent after newer ones of their mote."},
@@ -97,21 +98,21 @@ static const ir_setting_t settings[] = {
      "Connections to each target, shared by its threads; 0: one per thread, 16 for HTTP."},
     IR_SEND_SETTINGS(ir_loadgen_options_t, send),
     {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_PRODUCER_WINDOW_MAX, "2000", FIELD(window),
-     "Most unconfirmed messages of a thread."},
+     "Maximum number of unconfirmed messages per thread."},
     {"dump", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dump),
      "Write the packs to standard output, one per line, and send nothing."},
     {"subscribe", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, "true", FIELD(subscribe),
-     "Subscribe to what is published, to measure end-to-end."},
+     "Subscribe to the republished messages, to measure end-to-end."},
     {"no-subscribe", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(no_subscribe),
      "Do not subscribe."},
     {"formats", 'f', IR_SETTING_TEXT, "LIST", NULL, 0, 0, "jsonld,senml", FIELD(formats),
      "Formats in which a message must come back to be complete, separated by commas; empty: any "
      "one."},
     {"outstanding", 0, IR_SETTING_INTEGER, "N", NULL, 1000, 100e6, "2000000", FIELD(outstanding),
-     "Most incomplete messages; beyond that, sending waits for the oldest. 64 bytes of memory "
-     "each."},
+     "Maximum number of incomplete messages; beyond that, sending waits for the oldest. 64 bytes "
+     "of memory each."},
     {"no-wait", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(no_wait),
-     "Stop when everything is confirmed, without waiting until it is published."},
+     "Stop when everything is confirmed, without waiting until it is republished."},
     {"drain-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "60s",
      FIELD(drain_timeout_ns), "Stop waiting when nothing has come back for this long."},
     {"retry-for", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "60s", FIELD(retry_for_ns),
@@ -127,7 +128,7 @@ static const ir_setting_t settings[] = {
      FIELD(series_interval_ns), "Time between two rows of series.csv."},
     IR_BROKER_SETTINGS(ir_loadgen_options_t, broker),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
-     FIELD(timeout_ns), "Longest wait for one answer of the broker."},
+     FIELD(timeout_ns), "Maximum time to wait for an answer from the broker."},
     IR_LOG_SETTINGS(ir_loadgen_options_t, log_level),
     IR_PROGRAM_SETTINGS(ir_loadgen_options_t, core_dumps),
 };

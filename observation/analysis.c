@@ -78,7 +78,7 @@ static void pass_on(addition_t *addition, const ir_refusal_t *refusal) {
     }
 }
 
-/* Takes the result of resolving; returns whether it succeeded. */
+/* Records the result of resolving; returns whether it succeeded. */
 static bool note(addition_t *addition, bool good, const ir_refusal_t *refusal) {
     addition->out_of_memory = addition->out_of_memory || addition->resolution.out_of_memory;
     if (!good && !addition->out_of_memory) {
@@ -177,7 +177,7 @@ static bool found_one_by_one(const addition_t *addition, const ir_observation_t 
     return false;
 }
 
-/* Large packs have a set of their ids. */
+/* For large packs, ids are kept in a set. */
 static bool make_set(addition_t *addition, size_t n_records) {
     size_t capacity = 64;
     while (capacity < n_records * 2) {

@@ -73,7 +73,7 @@ typedef struct ir_message {
     ir_view_t name;     /* the sender's name for the message; empty: none */
     int64_t arrival_ns; /* whole microseconds */
     int64_t sent_ns;    /* base of relative times; 0: the arrival */
-    bool stamped;       /* the arrival time came with the message */
+    bool stamped;       /* the message carried its arrival time */
     bool ask;   /* the raw message may already be stored with other times, which take precedence */
     bool known; /* for such messages: the arrival time that is stored or occurs earlier in this
                    batch */
@@ -90,7 +90,7 @@ typedef struct ir_message {
     /* for the acknowledgement; 0 if not from a broker */
     uint32_t partition;
     uint32_t
-        session; /* increases whenever a partition is taken again; then quality state starts over */
+        session; /* increases each time a partition is acquired; then quality state starts over */
     uint64_t delivery_tag;
 } ir_message_t;
 

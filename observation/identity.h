@@ -42,7 +42,7 @@ typedef struct ir_id {
 #define IR_NAMESPACE_OBSERVATION "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a02"
 #define IR_NAMESPACE_REVISION "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a03"
 
-/* What identifies a raw message. */
+/* The data that identify a raw message. */
 typedef enum ir_raw_kind {
     IR_RAW_ABSOLUTE, /* every record has an absolute time: only the content */
     IR_RAW_NAMED,    /* a time is relative and the message has a name */

@@ -1,5 +1,5 @@
-/* The rule for sensor names without a registry, and the registered names that it would refuse. Pure
- * functions. */
+/* The rule for sensor names without a registry, and a check for registered names that break it.
+ * Pure functions. */
 #ifndef IR_OBSERVATION_OWNERSHIP_H
 #define IR_OBSERVATION_OWNERSHIP_H
 
@@ -13,8 +13,8 @@
  * "creek-1" does not own "creek-12"). */
 bool ir_mote_owns(const char *mote, ir_view_t name);
 
-/* The number of sensors with a name that their mote does not own by this rule; `found` gets up to
- * `most` of them, unordered. */
+/* Counts the sensors whose name does not belong to their mote under this rule; stores up to `most`
+ * of them in `found`, unordered. */
 size_t ir_registry_not_owned(const ir_registry_t *registry, const ir_sensor_t **found, size_t most);
 
 #endif

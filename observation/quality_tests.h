@@ -1,4 +1,4 @@
-/* The quality tests (QARTOD, US IOOS) and their flags. Whatever names a test is made from its row:
+/* The quality tests (QARTOD, US IOOS) and their flags. All names of a test come from its row:
  * documents, columns, RDF, reasons, explanations. The order is that of every output. */
 #ifndef IR_OBSERVATION_QUALITY_TESTS_H
 #define IR_OBSERVATION_QUALITY_TESTS_H

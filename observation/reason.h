@@ -36,10 +36,10 @@ typedef enum ir_reason {
     IR_REASON_UNIT,           /* "unit": unknown, or not convertible to the sensor's */
     IR_REASON_VALUE_TYPE,     /* "value-type": text for a sensor of numbers, only a sum, … */
     IR_REASON_DUPLICATE,      /* "duplicate": the same measurement twice in one pack */
-    /* what a store says */
+    /* the store's own reason */
     IR_REASON_DOCUMENT_REFUSED, /* "document-refused" */
     IR_REASON_GRAPH_REFUSED,    /* "graph-refused" */
-    /* what the broker says */
+    /* the broker's own reason */
     IR_REASON_UNPUBLISHABLE, /* "unpublishable" */
     IR_REASON_COUNT
 } ir_reason_t;

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-/* Of one message. */
+/* The context of one message. */
 typedef struct ir_resolution {
     const ir_registry_t *registry; /* NULL: nothing is registered */
     const char *strangers_iri; /* ends in '/' or '#': base of generic terms for unregistered motes

@@ -21,9 +21,9 @@ typedef struct ir_limit_settings {
      offsetof(type, member.pack_bytes), \
      "Maximum size of a SenML pack."}, \
     {"pack-depth", 0, IR_SETTING_INTEGER, "N", NULL, 2, 1000, "16", offsetof(type, member.pack_depth), \
-     "Deepest nesting in a pack."}, \
+     "Maximum depth of nesting in a pack."}, \
     {"pack-records", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "10000", offsetof(type, member.pack_records), \
-     "Most records in a pack."}, \
+     "Maximum number of records in a pack."}, \
     {"future-limit", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * 86400e9, "1d", \
      offsetof(type, member.future_limit_ns), \
      "An observation may be this far ahead of its message's arrival."}
@@ -37,7 +37,7 @@ typedef struct ir_limit_settings {
      "stands for its files *.ttl." more}
 /* clang-format on */
 
-/* What follows from them. */
+/* Values derived from the settings. */
 static inline ir_senml_limits_t ir_limit_settings_limits(const ir_limit_settings_t *settings) {
     return (ir_senml_limits_t){.bytes = (size_t)settings->pack_bytes,
                                .depth = (unsigned)settings->pack_depth,

@@ -34,8 +34,8 @@ const ir_unit_t *ir_unit_find(ir_view_t text);
  * found; a registry tells them apart by ir:unit text (see registry.h). */
 const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name);
 
-/* For the end of a message on a text that is no unit: the most similar unit, "; did you mean …?",
- * else where the units are listed. May use `out`. */
+/* The end of a message about an unknown unit: the most similar one as "; did you mean …?",
+ * otherwise where the units are listed. May use `out`. */
 const char *ir_unit_like(ir_view_t text, char out[static IR_NEAREST_TEXT_SIZE]);
 
 /* Whether `from` converts to `to`. */

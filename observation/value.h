@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 typedef enum ir_value_kind {
-    IR_VALUE_NONE,   /* only a sum was sent, or what means that nothing was measured */
+    IR_VALUE_NONE,   /* only a sum was sent, or a value that means "no measurement" */
     IR_VALUE_NUMBER, /* v */
     IR_VALUE_STRING, /* vs, UTF-8 */
     IR_VALUE_BOOL,   /* vb */

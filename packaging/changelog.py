@@ -16,7 +16,7 @@ def version():
 
 
 def sections():
-    """[(version, date, text)], newest first."""
+    """Returns [(version, date, text)], newest first."""
     return SECTION.findall((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
 
 

@@ -48,7 +48,7 @@ def root(suite):
 
 
 def build(suite):
-    """Makes the packages anew; returns their folder."""
+    """Rebuilds the packages; returns their folder."""
     out = folder(suite)
     with locked(out.with_suffix(".lock"), SECONDS), root(suite) as base:
         clean.remove_tree(out)
@@ -86,7 +86,7 @@ def main():
     parser.add_argument("release", nargs="?", metavar="RELEASE")
     suite = parser.parse_args().release or release.of_host()
     if suite not in SUFFIXES:
-        print(f"deb: RELEASE={suite}: it is one of {', '.join(SUFFIXES)}", file=sys.stderr)
+        print(f"deb: RELEASE={suite}: must be one of {', '.join(SUFFIXES)}", file=sys.stderr)
         return 2
     clean.end_on_signals()
     try:

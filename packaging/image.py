@@ -104,7 +104,7 @@ def main():
     parser.add_argument("release", nargs="?", metavar="RELEASE")
     suite = parser.parse_args().release or release.of_host()
     if suite not in deb.SUFFIXES:
-        print(f"image: RELEASE={suite}: it is one of {', '.join(deb.SUFFIXES)}", file=sys.stderr)
+        print(f"image: RELEASE={suite}: must be one of {', '.join(deb.SUFFIXES)}", file=sys.stderr)
         return 2
     clean.end_on_signals()
     try:

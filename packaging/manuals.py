@@ -52,7 +52,7 @@ class Program(NamedTuple):
     commands: list  # list of Command; the first argument names one of them
 
 
-# ---- what programs say of themselves ----
+# ---- what programs say about themselves ----
 
 
 def read(path):

@@ -19,7 +19,7 @@ typedef struct ir_amqp {
 
 /* ---- what the broker answers ---- */
 
-/* After a returned message, its confirm cannot be identified among the others. */
+/* The confirm of a returned message cannot be identified among the others. */
 static void on_answer(void *context, void *ticket, bool confirmed) {
     ir_amqp_t *amqp = context;
     amqp->progress_ns = ir_clock_monotonic();

@@ -144,7 +144,7 @@ static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     ir_mote_queue_give_back(http->queue, mote, time_ns);
 }
 
-/* True when failures have lasted so long that everything starts again. */
+/* True if failures have lasted so long that the sender must start over. */
 static bool take_failure(ir_http_sender_t *http, const ir_exchange_t *exchange, CURLcode code,
                          ir_error_t *error) {
     char why[WHY_SIZE];

@@ -1,4 +1,4 @@
-/* The state of a sender by HTTP, shared by http.c (requests) and http_answers.c (what the server
+/* The state of a sender over HTTP, shared by http.c (requests) and http_answers.c (what the server
  * answers). */
 #ifndef IR_SEND_HTTP_STATE_H
 #define IR_SEND_HTTP_STATE_H
@@ -25,7 +25,7 @@ typedef struct ir_exchange {
     CURL *easy;
     const ir_answers_t *answers; /* the sender's */
     uint32_t first, count;       /* count 0: idle */
-    unsigned requests;           /* how often it went out */
+    unsigned requests;           /* number of times it was sent */
     ir_buffer_t body;            /* of several packs, one a line */
     ir_buffer_t answer;
     struct curl_slist *named; /* headers for a pack with a name */
@@ -39,7 +39,7 @@ typedef struct ir_http_sender {
     unsigned n_idle;
     ir_exchange_t **idle;
     struct curl_slist *single, *several; /* headers for requests with one pack, and with several */
-    uint32_t packs;                      /* most in one request */
+    uint32_t packs;                      /* maximum number in one request */
     ir_mote_queue_t *queue;
     ir_http_item_t items[IR_SENDER_OPEN_MAX];
     uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */
@@ -48,7 +48,7 @@ typedef struct ir_http_sender {
     ir_backoff_t spread;
 } ir_http_sender_t;
 
-/* Acts on all requests that have ended. RETRY: everything starts again. */
+/* Acts on all requests that have ended. RETRY: everything must be sent again. */
 ir_outcome_t ir_http_sender_take_answers(ir_http_sender_t *http, ir_error_t *error);
 
 /* Breaks off every request and gives up its items; returns RETRY. */

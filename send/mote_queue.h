@@ -15,8 +15,8 @@ typedef struct ir_mote_queue ir_mote_queue_t;
 ir_mote_queue_t *ir_mote_queue_new(uint32_t items);
 void ir_mote_queue_free(ir_mote_queue_t *queue);
 
-/* Appends an item, which must not be in a queue, to the mote's queue, even if that is taken. False
- * when out of memory. */
+/* Appends an item, which must not be in a queue, to the mote's queue, even if the queue is taken.
+ * False when out of memory. */
 bool ir_mote_queue_put(ir_mote_queue_t *queue, unsigned mote, uint32_t item);
 
 /* Takes the next queue that is ready at this time and returns its first item; IR_MOTE_QUEUE_NONE:

@@ -15,7 +15,7 @@
 typedef struct ir_mqtt_client {
     const ir_target_t *target;
     struct mosquitto *handle; /* NULL: not connected */
-    bool welcome;             /* the server took the login */
+    bool welcome;             /* the server accepted the login */
     int refused;              /* the server's answer if it refused, or 0 */
     int64_t upkeep_ns;
 } ir_mqtt_client_t;

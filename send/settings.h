@@ -1,4 +1,4 @@
-/* The settings of every program that sends by several protocols. */
+/* The settings of every program that sends over several protocols. */
 #ifndef IR_SEND_SETTINGS_H
 #define IR_SEND_SETTINGS_H
 
@@ -17,8 +17,8 @@ typedef struct ir_send_settings {
 /* clang-format off */
 #define IR_SEND_SETTINGS(type, member) \
     {"request-packs", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000, "100", offsetof(type, member.request_packs), \
-     "Most packs in one HTTP request. Waiting JSON packs of one mote are sent together, one per " \
-     "line; 1: each by itself."}, \
+     "Maximum number of packs in one HTTP request. Waiting JSON packs of one mote are sent together, one per " \
+     "line; 1: each separately."}, \
     {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, offsetof(type, member.ca), \
      "Certificate authority for the targets with TLS."}, \
     {"mote-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, offsetof(type, member.mote_tokens), \

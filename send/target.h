@@ -28,7 +28,7 @@ typedef struct ir_target {
     const ir_mote_tokens_t *tokens; /* http; NULL: none */
     ir_broker_options_t broker;     /* amqp */
     unsigned connections;           /* of one thread */
-    unsigned packs;                 /* http: most in one request */
+    unsigned packs;                 /* http: maximum number in one request */
     int64_t timeout_ns;             /* for connecting and for each answer */
 } ir_target_t;
 

@@ -16,11 +16,11 @@ typedef struct ir_open {
     int64_t intended_ns, sent_ns;
     ir_id_t raw_id;
     ir_buffer_t body;
-    uint32_t lane; /* that it goes by */
+    uint32_t lane; /* the lane that sends it */
     uint32_t n_records, n_accepted;
     uint32_t sent;     /* how often */
     bool given;        /* the sender has it; otherwise it must be passed again */
-    bool repeat;       /* of an earlier message */
+    bool repeat;       /* it repeats an earlier message */
     bool arrives;      /* its times are relative to its arrival */
     bool raw_id_known; /* otherwise the id depends on the arrival, too */
     bool used;

@@ -32,7 +32,7 @@ typedef enum ir_column {
 /* The first columns are required. */
 #define IR_COLUMNS_REQUIRED IR_COLUMN_LATITUDE
 
-/* What the header calls them. */
+/* Their names in the header. */
 extern const char *const ir_columns[IR_COLUMN_COUNT];
 
 typedef struct ir_station_row {
@@ -46,7 +46,7 @@ typedef struct ir_station_mote {
     const char *label, *feature; /* or NULL */
     bool has_place;
     double latitude, longitude;
-    unsigned line; /* that names it first */
+    unsigned line; /* the first row that names it */
     struct ir_station_mote *next;
 } ir_station_mote_t;
 
@@ -75,7 +75,7 @@ typedef struct ir_stations {
     const char *path; /* for faults */
     ir_fault_list_t *faults;
     ir_name_table_t by_mote, by_property, by_sensor;
-    ir_station_mote_t *motes, **motes_end; /* in the order of the rows */
+    ir_station_mote_t *motes, **motes_end; /* in row order */
     ir_station_property_t *properties, **properties_end;
     ir_station_sensor_t *sensors, **sensors_end;
     bool out_of_memory;
@@ -89,7 +89,7 @@ void ir_stations_close(ir_stations_t *stations);
 void ir_stations_fault(ir_stations_t *stations, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Takes a row and adds its faults to the list. */
+/* Adds a row; its faults go to the list. */
 void ir_stations_take(ir_stations_t *stations, const ir_station_row_t *row);
 
 #endif

@@ -127,7 +127,7 @@ static int compare_groups(const void *a, const void *b) {
                          &((const ir_ledger_group_t *)b)->key);
 }
 
-/* The same message, or the same reading again. */
+/* Adds a line for the same message, or for a repeated reading, to its group. */
 static void join(ir_ledger_group_t *group, const ir_ledger_group_t *other) {
     group->messages += other->messages;
     group->sent += other->sent;
@@ -255,8 +255,8 @@ bool ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote) {
     return true;
 }
 
-/* How often the message may be stored. Sending again under the same name makes no further
- * message. */
+/* Returns how often the message may be stored. Sending it again under the same name makes no
+ * further message. */
 static uint32_t most_of(const ir_ledger_group_t *group) {
     return group->named ? 1 : group->sent;
 }

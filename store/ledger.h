@@ -69,10 +69,10 @@ ir_ledger_t *ir_ledger_new(void); /* empty; NULL when memory is exhausted */
 void ir_ledger_free(ir_ledger_t *ledger);
 
 /* Adds a file's content; call it before the first comparison. Memory: 17 bytes per id, 40 per
- * message with relative times. An id counts once, and must be stored if any ledger says so; what a
- * `known` ledger names may be stored, but need not. Of a truncated ledger the complete lines are
+ * message with relative times. An id counts once, and must be stored if any ledger says so; items
+ * of a `known` ledger may be stored, but need not. Of a truncated ledger the complete lines are
  * used; then an id that is not in it is not certainly foreign. IR_ERR_SYNTAX names file and line.
- */
+ *  */
 ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, bool known,
                           ir_ledger_extent_t *extent, ir_error_t *error);
 
@@ -89,7 +89,7 @@ typedef struct ir_ledger_result {
     uint64_t missing;  /* ids that must be stored but were not seen */
     uint64_t doubled;  /* further sightings of an id, and messages seen more often than sent */
     uint64_t foreign;  /* sightings of ids that the ledger does not have */
-    uint64_t others;   /* the same, of motes that the ledger does not have either */
+    uint64_t others;   /* such sightings of motes that the ledger does not have either */
     uint64_t again;    /* extra copies of messages that were sent again without a name */
 } ir_ledger_result_t;
 void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind);

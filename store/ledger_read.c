@@ -14,7 +14,7 @@
 /* The state of reading. */
 typedef struct ir_ledger_reading {
     ir_ledger_t *ledger;
-    bool known;   /* nothing in it must be stored */
+    bool known;   /* none of its entries has to be stored */
     char message; /* kind of the last message line; 0 before the first */
     bool ended;
     const char *wrong;

@@ -32,7 +32,7 @@ static void put_json(char out[static IR_ITEM_TEXT], const json_t *value) {
     }
 }
 
-/* Behind the last '/', '#' or ':'. */
+/* Returns the part after the last '/', '#' or ':'. */
 static void put_segment(char out[static IR_ITEM_TEXT], const json_t *iri) {
     const char *text = json_string_value(iri);
     const char *begin = text;

@@ -9,7 +9,7 @@
 static const ir_setting_t settings[] = {
     IR_BROKER_SETTINGS(ir_tap_options_t, broker),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
-     FIELD(timeout_ns), "Longest wait for one answer of the broker."},
+     FIELD(timeout_ns), "Maximum time to wait for an answer from the broker."},
     {"show", 0, IR_SETTING_CHOICE, "WORD", "all|processed|rejected", 0, 0, "all", FIELD(show),
      "Show published observations, refusals, or both."},
     {"mote", 'm', IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(mote),

@@ -24,8 +24,8 @@ uint64_t ir_printer_missed(const ir_printer_t *printer);
 /* Whether the output has failed, because its reader ended or the disk is full. */
 bool ir_printer_broken(ir_printer_t *printer);
 
-/* Writes the queued lines; unless `patient`, waits at most a second for a slow reader. Returns the
- * number of queued lines that were not written. Frees everything. Takes NULL. */
+/* Writes the queued lines; unless `patient`, waits no longer than a second for a slow reader.
+ * Returns the number of queued lines that were not written. Frees everything. Takes NULL. */
 uint64_t ir_printer_stop(ir_printer_t *printer, bool patient);
 
 #endif

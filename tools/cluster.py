@@ -39,7 +39,7 @@ class Node(servers.RabbitMQ):
         self.cluster = cluster
 
     def listed(self):
-        """Its entry in the list of nodes."""
+        """Returns its entry in the list of nodes."""
         amqp, _distribution, mqtt, management, prometheus = map(str, self.ports)
         return list_of_nodes.Broker(self.name, self.host, amqp, mqtt, management, prometheus, self.node)
 

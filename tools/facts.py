@@ -41,8 +41,8 @@ FIRST_NAMESPACES = {"pid": 4026531836, "uts": 4026531838, "ipc": 4026531839, "cg
 
 
 def platform(root="/"):
-    """What the programs run on: bare, kvm, xen, vm (another hypervisor) or emulated; in a container "lxc in kvm",
-    "docker in bare", "container in vm" … `root`: where the system's files are."""
+    """Returns what the programs run on: bare, kvm, xen, vm (another hypervisor) or emulated; in a container "lxc in
+    kvm", "docker in bare", "container in vm" … `root`: where the system's files are."""
     root = Path(root)
     inner, outer = container(root), machine(root)
     return f"{inner} in {outer}" if inner else outer

@@ -44,7 +44,7 @@ class Settings:
     def __init__(self, environment):
         self.platform, _, self.kind = (environment.get("PLATFORM") or "").partition(":")
         if self.platform not in registry.names():
-            raise UsageError(f"PLATFORM={self.platform}: it is one of {', '.join(registry.names())}, or PLATFORM:KIND")
+            raise UsageError(f"PLATFORM={self.platform}: must be one of {', '.join(registry.names())}, or PLATFORM:KIND")
         kinds = registry.recipe(self.platform).kinds
         if self.kind and self.kind not in kinds:
             known = ", ".join(filter(None, kinds)) or "no kinds"
@@ -178,7 +178,7 @@ class GuestStack:
     # ---- what runs ----
 
     def description(self):
-        """The same as Stack.description()."""
+        """Returns the same as Stack.description()."""
         kinds = ("amqp", "mqtt", "http")
         return {
             "listeners": {kind: f"{kind}://{self.services.balancer_address(kind)}" for kind in kinds},

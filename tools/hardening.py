@@ -32,7 +32,7 @@ def readelf(program, *options):
 
 
 def check_image(program):
-    """What the executable image lacks."""
+    """Returns the protections that the executable image lacks."""
     dynamic, segments = readelf(program, "--dynamic"), readelf(program, "--segments")
     if not re.search(r"\(FLAGS_1\).*\bPIE\b", dynamic):
         yield "it is no position-independent executable"
@@ -56,7 +56,7 @@ def check_files(program):
     """Protections that were missing when its files were compiled."""
     compiled = re.findall(r"DW_AT_producer .*: (GNU C\d.*)", readelf(program, "--debug-dump=info", "--dwarf-depth=1"))
     if not compiled:
-        yield "no debugging information, which would tell how it was compiled"
+        yield "no debugging information, which would show how it was compiled"
     machine = re.search(r"Machine: +.*?(X86-64|AArch64)?$", readelf(program, "--file-header"), re.M).group(1)
     for option in filter(None, (*EVERYWHERE, CONTROL_FLOW.get(machine))):
         if lacking := sum(option not in words.split() for words in compiled):

@@ -1,12 +1,15 @@
 """Saves and restores a user's river (river.py).
 
-    python3 tools/keep.py backup     writes a new folder below TO= and keeps the newest COPIES=; works while the river runs
+    python3 tools/keep.py backup     writes a new folder below TO= and keeps the newest COPIES=; works while the river
+    runs
                                      or is down
-    python3 tools/keep.py restore    restores what is lost, from FROM=: a backup, or a folder whose newest backup is used;
+    python3 tools/keep.py restore    restores what is lost, from FROM=: a backup, or a folder whose newest backup is
+    used;
                                      STORE= documents or graph: only that store
 
-The stores are saved by `ir-store backup`. The backup also contains what cannot be made again: registry, credentials,
-options and ports, the ledgers of loads, and the brokers' definitions. Messages that wait in queues are not saved.
+The stores are saved by `ir-store backup`. The backup also contains everything that cannot be regenerated: registry,
+credentials, options and ports, the ledgers of loads, and the brokers' definitions. Messages that wait in queues are not
+saved.
 """
 
 import argparse
@@ -94,7 +97,7 @@ def backup(environment):
 
 
 def newest(folder):
-    """As ir-store chooses it."""
+    """Returns the newest backup, chosen as ir-store does."""
     if (folder / "SHA256SUMS").is_file():
         return folder
     found = sorted(each.parent for each in folder.glob("*Z/SHA256SUMS"))
@@ -107,7 +110,7 @@ def check(folder):
     done = subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, capture_output=True, text=True,
                           check=False)
     if done.returncode != 0:
-        raise StackError(f"{show(folder)} is damaged: {done.stdout.strip() or done.stderr.strip()}; take another backup")
+        raise StackError(f"{show(folder)} is damaged: {done.stdout.strip() or done.stderr.strip()}; use another backup")
 
 
 def put_files_back(river, folder):
@@ -130,7 +133,7 @@ def restore(environment):
     with open_stores(river, "make restore") as arguments:
         ir_store(river, arguments, "restore", folder, f"--store={store}")
     if not river.description():
-        say("restore", "make up goes on with it")
+        say("restore", "make up continues with it")
 
 
 VERBS = {"backup": backup, "restore": restore}

@@ -47,7 +47,7 @@ class Load:
         return [f"--{key}={self.description[key]}" for key in ("documents", "graph", "registry")]
 
     def call(self, program, *words, good=(0,)):
-        """Standard output of a program that ends by itself."""
+        """Returns the standard output of a program that runs to its end."""
         log = self.directory / f"{program}.log"
         status, text = programs.call([self.programs / program, *words], log, self.directory)
         if status not in good:
@@ -192,7 +192,7 @@ class Load:
         return sum(end.metric("ir_messages_acknowledged_total") for end in ends if end.answers())
 
     def drain(self, messages):
-        """Without formats the workers publish nothing, so the generator cannot tell when they are done. This function
+        """Without formats the workers publish nothing, so the generator cannot know when they are done. This function
         waits until they have acknowledged that many messages, or none for a while."""
         done, going_on = self.acknowledged(), True
         while going_on and done < messages:
@@ -277,8 +277,8 @@ class Settings:
 def told(settings, sent, faults):
     latency = sent.get("latency_ms", {})
     lines = [f"{sent['observations_sent']:,} observations in {sent['messages_sent']:,} messages sent, "
-             f"{sent.get('messages_republished', 0):,} published again; latency p50 {latency.get('p50', 0):,.1f}, "
-             f"p99 {latency.get('p99', 0):,.1f} ms; " + ", ".join(f"{value} {key}" for key, value in faults.items())]
+             f"{sent.get('messages_republished', 0):,} republished; latency p50 {latency.get('p50', 0):,.1f}, p99 "
+             f"{latency.get('p99', 0):,.1f} ms; " + ", ".join(f"{value} {key}" for key, value in faults.items())]
     if settings.find_max:
         found = sent["find_max"]
         lines = [f"highest rate that is kept: {found['rate']:,.0f} observations/s; half of the turns of this one run between "
@@ -299,7 +299,7 @@ class Deaths:
         ended = self.river.ended()
         if len(ended) > len(self.names):
             self.names = ended
-            say("load", f"ENDED: {', '.join(ended)} of the stack; the load goes on")
+            say("load", f"ENDED: {', '.join(ended)} of the stack; the load continues")
 
 
 def refuse_names(river):

@@ -47,7 +47,7 @@ class Prometheus(servers.Server):
         """Makes a running Prometheus read its configuration again."""
         status, text = servers.http_request(self.port, "POST", "/-/reload")
         if status != 200:
-            raise self.error(f"does not take its configuration: {text.decode(errors='replace').strip()}")
+            raise self.error(f"does not accept its configuration: {text.decode(errors='replace').strip()}")
 
 
 class Blackbox(servers.Server):

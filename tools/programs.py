@@ -21,7 +21,7 @@ class Endpoint:
         self.address = address
 
     def get(self, path):
-        """(status, text)."""
+        """Returns (status, text)."""
         try:
             with urllib.request.urlopen(self.address + path, timeout=10) as answer:
                 return answer.status, answer.read().decode()
@@ -39,7 +39,7 @@ class Endpoint:
         return None if status == 200 else text.strip()
 
     def answers(self):
-        """Whether it is there at all."""
+        """Whether it answers at all."""
         try:
             self.get("/healthz")
         except OSError:
@@ -47,7 +47,7 @@ class Endpoint:
         return True
 
     def metrics(self):
-        """{series: value}; a series includes its labels as printed."""
+        """Returns {series: value}; a series includes its labels as printed."""
         values = {}
         for line in self.get("/metrics")[1].splitlines():
             if line and not line.startswith("#"):
@@ -84,7 +84,7 @@ class Program(Endpoint):
         return super().get(path)
 
     def text(self):
-        """What it has logged."""
+        """Returns what it has logged."""
         return self.log.read_bytes()[self.begin :].decode(errors="replace")
 
     def check(self):
@@ -131,7 +131,7 @@ class Gateway(Program):
 
 
 def issue_tokens(build, motes, tokens):
-    """{mote: token}; writes their hashes to the file `tokens`."""
+    """Returns {mote: token}; writes their hashes to the file `tokens`."""
     argv = [str(Path(build) / "ir-ingest"), "--issue-tokens=-", f"--tokens={tokens}"]
     done = subprocess.run(argv, input="".join(f"{mote}\n" for mote in motes), capture_output=True, text=True,
                           timeout=60, check=False)
@@ -156,7 +156,7 @@ def drop_tokens(path, prefix):
 
 @dataclass(frozen=True)
 class Sensor:
-    """Of a registry."""
+    """A sensor in a registry."""
 
     mote: str
     name: str
@@ -190,8 +190,8 @@ def reload(listed, counter, signal_one=hang_up, seconds=60):
 
 
 def call(argv, log, cwd=None, env=None, seconds=600):
-    """(status, standard output) of a program that ends by itself; its other output goes to the log. After `seconds` it
-    is stopped, which is an error."""
+    """Returns (status, standard output) of a program that runs to its end; its other output goes to the log. After
+    `seconds` it is stopped, which is an error."""
     process = servers.Process(argv, log, cwd=cwd, env=env, stdout=subprocess.PIPE)
     try:
         text = process.child.communicate(timeout=seconds)[0].decode()

@@ -118,7 +118,7 @@ class Connection:
         return False
 
     def subscribe(self, topic):
-        """By QoS 1 and MQTT 3.1.1."""
+        """Subscribes with QoS 1 over MQTT 3.1.1."""
         if self.exchange(0x82, b"\0\1" + text(topic) + b"\1", SUBACK)[2] >= FAILURE:
             raise Refused("no such subscription")
 

@@ -68,13 +68,13 @@ def python(text):
 
 
 def place(address):
-    """(host, port) of one of the description's."""
+    """Returns (host, port) of one of the description's."""
     parts = urllib.parse.urlsplit(address)
     return parts.hostname, parts.port
 
 
 def senders(description, sender):
-    """[(protocol, command)], each of which stores one observation."""
+    """Returns [(protocol, command)], each of which stores one observation."""
     listeners = description["listeners"]
     host, port = place(listeners["mqtt"])
     amqp = listeners["amqp"].partition("://")[2]
@@ -96,14 +96,14 @@ def subscribe(description, password):
 
 
 def sparql(description):
-    """A query, where a server takes it."""
+    """Returns a query command, if a server accepts queries."""
     if description["sparql"] is None:
         return None
     return f"curl -s {description['sparql']} -H 'Accept: text/csv' --data-urlencode {shlex.quote('query=' + QUERY)}"
 
 
 def embedded(description):
-    """For the stores that are files."""
+    """Returns commands for the stores that are files."""
     lines = []
     if description["documents"].startswith("sqlite:"):
         query = "SELECT time, mote, property, value, unit, quality, reasons FROM readable ORDER BY time DESC LIMIT 5"

@@ -73,7 +73,7 @@ def bound(setting, number):
 
 
 def values(setting):
-    """What may stand there."""
+    """Returns the allowed values."""
     if "choices" in setting:
         return ", ".join(f"`{each}`" for each in setting["choices"].split("|"))
     if setting["type"] == "flag":
@@ -140,7 +140,7 @@ class Metric(NamedTuple):
 
 
 def exposed(folder):
-    """{program: [Metric]}"""
+    """Returns {program: [Metric]}"""
     text = subprocess.run([folder / "packaging" / "print_metrics"], capture_output=True, text=True, check=True, timeout=SECONDS).stdout
     found = {}
     for part in text.split("# PROGRAM ")[1:]:
@@ -157,7 +157,7 @@ def exposed(folder):
 
 
 def metrics(folder):
-    """What all programs have stands once."""
+    """Lists the metrics; those that all programs have are listed once."""
     found = exposed(folder)
     common = [each for each in found["ir-worker"] if each in found["ir-ingest"]]
     parts = [METRICS.format(made=MADE.format(source="the programs' tables of metrics"))]
@@ -190,7 +190,7 @@ def words(literal):
 
 
 def messages():
-    """[(group, [(name, number, text, remedy)])]"""
+    """Returns [(group, [(name, number, text, remedy)])]"""
     header = (ROOT / "common" / "messages.h").read_text(encoding="utf-8")
     pieces = GROUP.split(header)[1:]
     return [(title, [(name, int(number), words(text), json.loads(remedy)) for name, number, text, remedy in ROW.findall(body)])

@@ -72,14 +72,14 @@ class River:
     # ---- what is kept ----
 
     def read(self):
-        """{"choices", "ports"}; both empty at first."""
+        """Returns {"choices", "ports"}; both empty at first."""
         try:
             known = json.loads(self.kept.read_text(encoding="utf-8"))
             return {"choices": dict(known["choices"]), "ports": dict(known["ports"])}
         except FileNotFoundError:
             return {"choices": {}, "ports": {}}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StackError(f"{show(self.kept)} cannot be read ({error}); mend it, or begin anew with FRESH=1") from error
+            raise StackError(f"{show(self.kept)} cannot be read ({error}); repair it, or start over with FRESH=1") from error
 
     def write(self, known):
         beside = self.kept.with_suffix(".new")
@@ -93,9 +93,9 @@ class River:
         for name, what in FIXED.items():
             before = known.get(name)
             if before and chosen[name] != before:
-                raise StackError(f"{name}={chosen[name]}: {show(self.folder)} was made with {name}={before}, and its {what} would "
-                                 f"be left behind; leave {name} out to go on, take another folder with DATA=DIR, or empty this "
-                                 "one with FRESH=1")
+                raise StackError(f"{name}={chosen[name]}: {show(self.folder)} was made with {name}={before}, and its {what} "
+                                 f"would be left behind; leave {name} out to continue, choose another folder with DATA=DIR, "
+                                 "or empty this one with FRESH=1")
         return {name: chosen.get(name) or INITIAL[name] for name in CHOICES}
 
     def empty(self):
@@ -148,7 +148,7 @@ class River:
             raise StackError(f"{show(self.state)}: {error}; remove it, then: make down, make up") from error
 
     def require_running(self):
-        """Its description."""
+        """Returns the running river's description."""
         description = self.description()
         if description is None:
             ended = self.ended()
@@ -179,7 +179,7 @@ class River:
 
 
 def size_of(path):
-    """In MB."""
+    """Returns the size of a file or folder in MB."""
     files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file() and not each.is_symlink()]
     return sum(each.stat().st_size for each in files) / 1e6
 

@@ -5,8 +5,8 @@ It starts a private stack below out/run/ (with PLATFORM, in guests of that platf
 what was sent with what is stored. It writes out/run/summary.json (with a copy in out/results/) and stops everything.
 Settings come from the environment, as the Makefile passes them: BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS (the
 stack), PLATFORM TOPOLOGY PROFILE DOCUMENTS GRAPH FORMATS (guests), VIA REPEAT RATE KEEP MESSAGES. Exit status 0 means
-that everything requested was sent and nothing is missing, doubled or foreign. With the argument `check` it only checks
-the settings.
+that everything requested was sent and nothing is missing, duplicated or foreign. With the argument `check` it only
+checks the settings.
 """
 
 import argparse
@@ -77,7 +77,7 @@ class Local(stack.Stack):
 
 
 def worker_cost(workers, before, observations):
-    """(CPU per observation in µs, highest peak memory in MiB)."""
+    """Returns (CPU per observation in µs, highest peak memory in MiB)."""
     metrics = [each.metrics() for each in workers]
     used = sum(m["process_cpu_seconds_total"] for m in metrics) - sum(before)
     peak = max(m.get("process_peak_resident_memory_bytes", 0) for m in metrics)
@@ -94,7 +94,7 @@ def measure(running, settings, idle):
     cpu, peak = worker_cost(running.workers, before, sent["observations_sent"])
     say("run", "comparing what was sent with what the stores contain")
     verdict, status = load.verify(), load.status()
-    latency = sent.get("latency_ms")  # None: nothing was published again
+    latency = sent.get("latency_ms")  # None: nothing was republished
     documents = {} if settings.where.documents == "null" else status["documents"]
     graph = {} if settings.where.graph == "null" else status["graph"]
     summary = {
@@ -107,7 +107,7 @@ def measure(running, settings, idle):
         "messages_republished": sent.get("messages_republished", 0),
         "rejected": documents.get("raw_rejected"),
         **{key: total(verdict, key) for key in ("missing", "doubled", "foreign")},
-        # From the first message sent to the last one published again; without formats, only the sending.
+        # From the first message sent to the last one republished; without formats, only the sending.
         "seconds": sent.get("seconds_end_to_end", sent["seconds"]),
         "observations_per_second": sent.get("observations_per_second_end_to_end", sent["observations_per_second"]),
         "latency_ms": latency and {key: latency.get(key, 0) for key in ("p50", "p90", "p99", "p999", "max")},

@@ -27,12 +27,12 @@ import variables
 from variables import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = Path(os.environ.get("IR_BUILD") or ROOT / "out" / "release")  # tests have builds of their own
+PROGRAMS = Path(os.environ.get("IR_BUILD") or ROOT / "out" / "release")  # tests have separate builds
 OUT = ROOT / "out" / "run"
 RESULTS = ROOT / "out" / "results"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 FORMATS = "jsonld,senml"
-SIMULATED = "simulated.ttl"  # in registry/, while a load is under way; its motes have no users of their own
+SIMULATED = "simulated.ttl"  # in registry/, while a load is under way; its motes have no separate users
 READY_SECONDS = 60
 
 
@@ -259,7 +259,7 @@ class Stack:
     # ---- starting ----
 
     def call(self, program, *words, user="worker"):
-        """The standard output of a program that ends by itself."""
+        """Returns the standard output of a program that runs to its end."""
         log = self.out / "logs" / f"{program}.log"
         status, text = programs.call([self.build / program, *words], log, self.out, self.environment(user))
         if status != 0:
@@ -308,7 +308,7 @@ class Stack:
         self.await_gateways()
 
     def listening(self):
-        """{name: server}; the gateways are in the list of nodes."""
+        """Returns {name: server}; the gateways are in the list of nodes."""
         named = {each.name: each for each in self.cluster.members}
         return {**named, "balancer": self.balancer, **{each.name: each for each in self.stores()}}
 
@@ -324,7 +324,7 @@ class Stack:
         self.worker_ports = [self.take_ports(f"worker-{i + 1}", 1)[0] for i in range(self.settings.workers)]
 
     def listeners(self):
-        """(name, address, port) of everything that will listen, once the ports are assigned."""
+        """Yields (name, address, port) of everything that will listen, once the ports are assigned."""
         hosts = [self.balancer.listen] * len(self.balancer.listeners)
         for name, each in self.listening().items():
             known = hosts if each is self.balancer else []

@@ -91,7 +91,7 @@ def included(path, seen):
 
 
 def c_modules():
-    """{module: modules whose headers it includes}"""
+    """Returns {module: modules whose headers it includes}"""
     graph = {}
     for path in c_files():
         if path.with_suffix(".c").is_file():
@@ -135,7 +135,7 @@ def by_folder(modules):
 
 
 def functions(path):
-    """(lines, name) of each function."""
+    """Yields (lines, name) of each function."""
     text = path.read_text(encoding="utf-8")
     for match in FUNCTION.finditer(text):
         name = re.search(r"(\w+)\(", match.group())
@@ -143,8 +143,8 @@ def functions(path):
 
 
 def definitions():
-    """(kind and name, path) of each type of the project's and each function that other files can call. A type of a single
-    file needs no prefix, and may have the same name as one of another file."""
+    """Yields (kind and name, path) of each type of the project's and each function that other files can call. A type of
+    a single file needs no prefix, and may have the same name as one of another file."""
     for path in c_files():
         text = path.read_text(encoding="utf-8")
         for match in TYPE.finditer(text):

@@ -163,7 +163,7 @@ PLATFORM_FILES = {"test_platforms": "bare and what all share", "test_podman": "p
 
 
 def count_platforms(path):
-    """{platform: Count} of those files, from pytest's report."""
+    """Returns {platform: Count} of those files, from pytest's report."""
     counts = {platform: Count() for platform in PLATFORM_FILES.values()}
     try:
         cases = list(xml.etree.ElementTree.parse(path).getroot().iter("testcase"))
@@ -235,7 +235,7 @@ def run_integration(marks, words):
     total, _status = run_pytest(marks, spread, report, Path(folder) / "1")
     total = retry_alone(marks, total, find_failed(report), folder)
     if total.failed:
-        print(f"the files of the failed tests are in {folder}", flush=True)
+        print(f"the failed tests left their files in {folder}", flush=True)
     else:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"integration tests: {total} in {time.monotonic() - started:.0f} s", flush=True)

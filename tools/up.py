@@ -112,7 +112,7 @@ def init(description, words):
 
 
 def stack_of(river, choices, ports):
-    """With its ports; not started."""
+    """Returns the stack with its ports, not started."""
     made = stack.Stack(stack.Settings(choices), river.folder, take_ports=KeptPorts(ports), listen=choices["LISTEN"])
     made.assign_ports()
     return made
@@ -167,7 +167,7 @@ def down(environment):
         return
     river.claim("make down")
     count = river.stop()
-    say("down", f"{count} processes stopped; make up goes on with {show(river.folder)}" if count else "nothing is running")
+    say("down", f"{count} processes stopped; make up continues with {show(river.folder)}" if count else "nothing is running")
 
 
 # ---- registry ----

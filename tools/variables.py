@@ -35,7 +35,7 @@ class Words:
     def read(self, name, text):
         if text not in self.words:
             near = nearest(text, self.words)
-            raise UsageError(f"{name}={text}: it is one of {', '.join(dict.fromkeys(self.words))}{near}")
+            raise UsageError(f"{name}={text}: must be one of {', '.join(dict.fromkeys(self.words))}{near}")
         return text
 
 
@@ -58,7 +58,7 @@ class Number:
 
     def read(self, name, text):
         if not re.fullmatch(r"\d{1,9}", text) or not self.low <= int(text) <= self.high:
-            raise UsageError(f"{name}={text}: it is a whole number from {self.low} to {self.high}")
+            raise UsageError(f"{name}={text}: must be a whole number from {self.low} to {self.high}")
         return int(text)
 
 
@@ -72,12 +72,12 @@ class Address:
         try:
             return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
         except ValueError:
-            raise UsageError(f"{name}={text}: it is an address, such as 192.0.2.1 or ::1 (`ip address` shows those of this "
+            raise UsageError(f"{name}={text}: must be an address, such as 192.0.2.1 or ::1 (`ip address` shows those of this "
                              "machine)") from None
 
 
 class Text:
-    """Anything; whoever uses it says what is wrong with it."""
+    """Any text; the code that uses it reports what is wrong with it."""
 
     def __init__(self, initial=""):
         self.initial = initial
@@ -89,7 +89,7 @@ class Text:
 TEXT = Text()
 SWITCH = Number(0, 0, 1)
 
-# (name, targets that take it, what it may be). The stores of guests depend on more: guests.py.
+# (name, targets that accept it, allowed values). The stores of guests depend on more: guests.py.
 VARIABLES = (
     ("BROKERS", "run up soak", Words("1", "3", "5", "7")),
     ("GATEWAYS", "run up faults soak", Number(2, 0, 16)),
@@ -144,19 +144,19 @@ VARIABLES = (
     ("KINDS", "faults", TEXT),
     ("OUT", "faults", TEXT),
 )
-# What every target takes: the build's.
+# Variables that every target accepts: those of the build.
 BUILD = {"MODE": Words("release", "asan", "tsan", "check"), "CC": TEXT, "CPPFLAGS": TEXT, "CFLAGS": TEXT, "LDFLAGS": TEXT,
          "LDLIBS": TEXT, "PREFIX": TEXT, "SYSCONFDIR": TEXT, "DESTDIR": TEXT}
 
 
 def nearest(text, words):
-    """"; did you mean …?", or nothing when none is like it."""
+    """Returns "; did you mean …?", or nothing if no word is similar."""
     found = difflib.get_close_matches(text.lower(), [word.lower() for word in words], 1, 0.6)
     return "".join(f"; did you mean {word}?" for word in words if found and word.lower() == found[0])
 
 
 def taken_by(targets):
-    """{name: what it may be} of the variables that one of the targets takes."""
+    """Returns {name: what it may be} of the variables that one of the targets accepts."""
     return {name: kind for name, takers, kind in VARIABLES if set(takers.split()) & set(targets)}
 
 
@@ -172,14 +172,15 @@ def choice(environment, name, *words):
 
 
 def refuse_given(environment, names, why):
-    """What would be passed over in silence."""
+    """Refuses variables that would be ignored silently."""
     given = [name for name in names if environment.get(name)]
     if given:
         raise UsageError(f"{given[0]}={environment[given[0]]}: {why}")
 
 
 def assignments(overrides):
-    """[(name, value)] of make's MAKEOVERRIDES, in which blanks and backslashes of a value have a backslash before them."""
+    """Returns [(name, value)] of make's MAKEOVERRIDES, in which blanks and backslashes of a value have a backslash
+    before them."""
     words = re.findall(r"(?:\\.|[^\s\\])+", overrides)
     pairs = [re.sub(r"\\(.)", r"\1", word).partition("=") for word in words]
     return [(name.rstrip(":+?"), value.replace("$$", "$")) for name, _, value in pairs]
@@ -194,7 +195,7 @@ def check_one(name, value, targets):
     asked = "make " + " ".join(targets)
     takers = [f"make {target}" for other, those, _ in VARIABLES if other == name for target in those.split()]
     if takers:
-        raise UsageError(f"{name}={value}: {asked} does not take it, only {' and '.join(takers)}")
+        raise UsageError(f"{name}={value}: {asked} does not accept it, only {' and '.join(takers)}")
     near = nearest(name, known) or f"; it takes {', '.join(known)}"
     raise UsageError(f"{name}={value}: {asked} has no variable of this name{near}")
 

@@ -27,15 +27,16 @@ static void report(ir_check_t *check, const char *what, ir_status_t status, cons
     }
 }
 
-/* Nothing is wrong with them where motes do not send by HTTP, or gateways have the registry. */
+/* They cause no problem if motes do not send over HTTP, or if gateways have the registry. */
 static void note_names(const ir_check_t *check, const ir_registry_t *registry) {
     const ir_sensor_t *found[NAMES_SHOWN];
     const size_t count = ir_registry_not_owned(registry, found, NAMES_SHOWN);
     for (size_t i = 0; i < count && i < NAMES_SHOWN; i++) {
-        fprintf(check->out,
-                "%-10s note   '%s' does not begin with its mote's id '%s': by HTTP it is refused, "
-                "unless ir-ingest has the setting registry\n",
-                "names", found[i]->name, found[i]->mote->id);
+        fprintf(
+            check->out,
+            "%-10s note   '%s' does not begin with its mote's id '%s': over HTTP it is refused, "
+            "unless ir-ingest has the setting registry\n",
+            "names", found[i]->name, found[i]->mote->id);
     }
     if (count > NAMES_SHOWN) {
         fprintf(check->out, "%-10s note   and %zu more\n", "names", count - NAMES_SHOWN);
@@ -123,7 +124,7 @@ static void check_policies(ir_check_t *check) {
     ir_error_t error = {.status = IR_OK};
     char text[128];
     if (ir_policies_ask(check->options, &verdict, &reasons, &error) != IR_OK) {
-        fprintf(check->out, "%-10s ?      not known whether queues can drop messages: %s\n",
+        fprintf(check->out, "%-10s ?      unknown whether queues can drop messages: %s\n",
                 "policies", error.text);
     } else if (verdict.faults == 0) {
         snprintf(text, sizeof text, "none of %u queues can drop messages", verdict.queues);
@@ -164,16 +165,18 @@ static void check_graph(ir_check_t *check) {
 
 static void tell_plan(const ir_check_t *check) {
     const ir_worker_options_t *options = check->options;
-    fprintf(
-        check->out,
-        "\nWorker %s would take its share of %lld partitions (%s queues), at most %lld messages "
-        "of each at once,\nin batches of up to %lld observations, %lld under way; store them in "
-        "both stores,\npublish them as %s to %s, and serve metrics at %s.\n",
-        options->name, (long long)options->partitions,
-        options->queue_type == IR_QUEUE_QUORUM ? "quorum" : "classic", (long long)options->prefetch,
-        (long long)options->batch_observations, (long long)options->in_flight,
-        options->formats[0] != '\0' ? options->formats : "nothing", IR_EXCHANGE_PROCESSED,
-        options->http);
+    fprintf(check->out,
+            "\n"
+            "Worker %s would consume its share of %lld partitions (%s queues), at most %lld "
+            "messages of each at once,\n"
+            "in batches of up to %lld observations, %lld under way; store them in both stores,\n"
+            "publish them as %s to %s, and serve metrics at %s.\n",
+            options->name, (long long)options->partitions,
+            options->queue_type == IR_QUEUE_QUORUM ? "quorum" : "classic",
+            (long long)options->prefetch, (long long)options->batch_observations,
+            (long long)options->in_flight,
+            options->formats[0] != '\0' ? options->formats : "nothing", IR_EXCHANGE_PROCESSED,
+            options->http);
 }
 
 ir_status_t ir_worker_check(const ir_worker_options_t *options, FILE *out) {

@@ -1,7 +1,8 @@
 /* Routing keys that the broker provably refuses to this worker's user. (RabbitMQ answers 403
  * because of a topic permission, which depends only on the key.) A publication with such a key is
- * refused at once. From time to time the key is rehearsed, so that a restored permission is
- * noticed. Any thread; while there are no such keys, a look-up takes no lock. */
+ * refused at once. From time to time a publication with the key is tried in a transaction that is
+ * rolled back (a rehearsal, broker/rehearsal.h), so that a restored permission is noticed. Any
+ * thread; while there are no such keys, a look-up needs no lock. */
 #ifndef IR_WORKER_DENIED_H
 #define IR_WORKER_DENIED_H
 
@@ -19,7 +20,7 @@ typedef struct ir_denied ir_denied_t;
 ir_denied_t *ir_denied_new(int64_t ask_ns);
 void ir_denied_free(ir_denied_t *denied);
 
-/* Adds a key. When the table is full, it replaces the key that was rehearsed longest ago. */
+/* Adds a key. When the table is full, it replaces the key whose last rehearsal is oldest. */
 void ir_denied_add(ir_denied_t *denied, ir_view_t key, const ir_error_t *why);
 void ir_denied_remove(ir_denied_t *denied, ir_view_t key);
 

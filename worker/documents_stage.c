@@ -94,11 +94,12 @@ void ir_documents_stage_idle(void *context) {
 }
 
 static ir_outcome_t check(ir_documents_stage_t *stage, ir_batch_t *batch, ir_error_t *error) {
-    /* On a retry the batch has already advanced the quality states. */
+    /* In a retry the batch has already advanced the quality states. */
     if (stage->checked == batch) {
         return IR_OUTCOME_OK;
     }
-    /* In the second pipeline: between its batches the main pipeline advanced the same series. */
+    /* Needed in the second pipeline: between its batches the main pipeline advanced the same
+     * series. */
     if (!batch->sets_aside) {
         ir_quality_reset(stage->quality);
     }

@@ -188,7 +188,7 @@ static void pass_aside(ir_worker_t *worker) {
     }
 }
 
-/* What is left of the batch is what is set aside. */
+/* Only messages that are set aside remain in the batch. */
 static void park(ir_worker_t *worker, ir_batch_t *batch) {
     batch->oldest_ns = 0;
     for (uint32_t i = 0; i < batch->n_messages; i++) {

@@ -1,6 +1,6 @@
-/* When each mote was heard last: the series ir_mote_last_arrival_seconds{mote}, so that it can be
- * told which mote has become silent. Not for more than IR_HEARD_MOST motes: a mote that is heard
- * later than so many others is not shown. Loop thread only. */
+/* When each mote was heard last: the series ir_mote_last_arrival_seconds{mote}, so that silent
+ * motes can be found. At most IR_HEARD_MOST motes have one: once that many were heard, further
+ * motes are not shown. Loop thread only. */
 #ifndef IR_WORKER_HEARD_H
 #define IR_WORKER_HEARD_H
 

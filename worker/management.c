@@ -17,9 +17,9 @@ ir_status_t ir_management_parse(const char *uri, ir_management_place_t *place, i
         (strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0) && host[3] != '\0';
     const char *at = good ? strchr(host, '@') : NULL;
     if (!good || (at != NULL && memchr(host + 3, ':', (size_t)(at - host - 3)) != NULL)) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "management: an address is http://USER@HOST:15672, the password is set "
-                            "by itself");
+        return ir_error_set(
+            error, IR_ERR_USAGE,
+            "management: an address is http://USER@HOST:15672, the password is set separately");
     }
     const size_t scheme = (size_t)(host - uri) + 3;
     snprintf(place->user, sizeof place->user, "%.*s", at != NULL ? (int)(at - host - 3) : 5,

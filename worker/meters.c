@@ -21,11 +21,11 @@ static const ir_metric_row_t single[] = {
     {FIELD(messages_redelivered), IR_METRIC_COUNTER, "ir_messages_redelivered_total", NULL,
      "Messages that the broker had delivered before."},
     {FIELD(messages_acknowledged), IR_METRIC_COUNTER, "ir_messages_acknowledged_total", NULL,
-     "Messages stored, published again and acknowledged."},
+     "Messages stored, republished and acknowledged."},
     {FIELD(messages_oversize), IR_METRIC_COUNTER, "ir_messages_oversize_total", NULL,
      "Messages over message-bytes, which the worker leaves to the broker to dead-letter."},
     {FIELD(messages_unstamped), IR_METRIC_COUNTER, "ir_messages_unstamped_total", NULL,
-     "Messages without a stamp of their arrival; the worker's clock took its place."},
+     "Messages without a stamp of their arrival; the worker's clock was used instead."},
     {FIELD(observations_stored), IR_METRIC_COUNTER, "ir_observations_total", "state=\"stored\"",
      "Observations: stored now, or duplicate because they were stored before."},
     {FIELD(observations_duplicate), IR_METRIC_COUNTER, "ir_observations_total",
@@ -44,7 +44,7 @@ static const ir_metric_row_t single[] = {
     {FIELD(messages_in_doubt), IR_METRIC_GAUGE, "ir_messages_in_doubt", NULL,
      "Messages of these motes that wait for the proof."},
     {FIELD(batches), IR_METRIC_COUNTER, "ir_batches_total", NULL,
-     "Batches stored, published again and acknowledged."},
+     "Batches stored, republished and acknowledged."},
     {FIELD(batches_in_flight), IR_METRIC_GAUGE, "ir_batches_in_flight", NULL,
      "Batches that are being stored or published."},
     {FIELD(messages_in_flight), IR_METRIC_GAUGE, "ir_messages_in_flight", NULL,
@@ -60,7 +60,7 @@ static const ir_metric_row_t single[] = {
     {FIELD(set_aside), IR_METRIC_COUNTER, "ir_messages_set_aside_total", NULL,
      "Messages that RabbitMQ could not deliver, moved to ir.rejected by the brokers."},
     {FIELD(partition_losses), IR_METRIC_COUNTER, "ir_partition_losses_total", NULL,
-     "Times the broker took back or refused a partition, or its queue did not answer."},
+     "Number of times the broker withdrew or refused a partition, or its queue did not answer."},
     {FIELD(objects_missing), IR_METRIC_COUNTER, "ir_broker_objects_missing_total", NULL,
      "Exchanges, queues and bindings that were missing and declared again."},
     {FIELD(workers), IR_METRIC_GAUGE, "ir_workers", NULL,
@@ -151,7 +151,7 @@ void ir_meters_close(ir_meters_t *meters) {
     meters->metrics = NULL;
 }
 
-/* What a message is counted under: its mote, or a key that names none. */
+/* The name under which a message is counted: its mote, or a key that names no mote. */
 static ir_view_t sender_of(const ir_message_t *message) {
     return message->mote.size > 0 ? message->mote : message->key_text;
 }
@@ -192,7 +192,7 @@ static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
     ir_metric_increase(meters->observations_duplicate, duplicate);
 }
 
-/* Of a message that was stored before, the arrival is the stored one. */
+/* If a message was stored before, its arrival is the stored one. */
 static void count_arrival(ir_meters_t *meters, const ir_message_t *message, int64_t now_ns) {
     if (message->stamped && !message->known) {
         const int64_t took_ns = now_ns - message->arrival_ns;

@@ -29,8 +29,8 @@ typedef struct ir_meters {
     ir_metric_t *messages_oversize, *messages_unstamped;
     ir_metric_t *observations_stored, *observations_duplicate;
     ir_metric_t *rejected[IR_REASON_COUNT];
-    ir_culprits_t culprits;      /* of whom most is refused … */
-    ir_culprits_t heaviest;      /* … and who sends most bytes */
+    ir_culprits_t culprits;      /* motes with the most refusals … */
+    ir_culprits_t heaviest;      /* … and with the most bytes sent */
     ir_metric_t *aggregates[10]; /* by flag */
     ir_metric_t *revisions;
     ir_metric_t *republished[IR_FORMATS_MAX];

@@ -55,20 +55,20 @@ static const ir_setting_t settings[] = {
     {"batch-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi",
      FIELD(batch_bytes), "A batch is full when its message bodies have this size."},
     {"in-flight", 0, IR_SETTING_INTEGER, "N", NULL, 1, 64, "4", FIELD(in_flight),
-     "Most batches in progress at once."},
+     "Maximum number of batches in progress."},
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
-     FIELD(timeout_ns), "Longest wait for one answer of a broker or store."},
+     FIELD(timeout_ns), "Maximum time to wait for an answer from a broker or store."},
     {"backoff-first", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, 60 * IR_SECOND,
      "200ms", FIELD(backoff_first_ns), "First pause before a store is tried again."},
     {"backoff-longest", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, 3600 * IR_SECOND,
-     "10s", FIELD(backoff_longest_ns), "Longest pause before a store is tried again."},
+     "10s", FIELD(backoff_longest_ns), "Maximum pause before a store is tried again."},
     {"start-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "0s",
      FIELD(start_timeout_ns),
      "Exit if broker and stores are not all available after this; 0: keep trying."},
     {"stop-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "30s", FIELD(stop_timeout_ns),
      "After SIGTERM, time for the batches in progress; the rest goes back to the broker."},
     {"http", 0, IR_SETTING_TEXT, "ADDRESS", NULL, 0, 0, "127.0.0.1:0", FIELD(http),
-     "Address of /metrics, /healthz and /readyz; port 0 takes a free one."},
+     "Address of /metrics, /healthz and /readyz; with port 0, a free one."},
     IR_LOG_SETTINGS(ir_worker_options_t, log_level),
     IR_PROGRAM_SETTINGS(ir_worker_options_t, core_dumps),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
@@ -113,7 +113,7 @@ static ir_status_t check(const void *given, ir_error_t *error) {
 const ir_program_t ir_worker_program = {
     .name = "ir-worker",
     .purpose = "Fetches observations from RabbitMQ, checks and annotates them, stores them as "
-               "documents and as RDF, and publishes them again.",
+               "documents and as RDF, and republishes them.",
     .usage = "",
     .notes =
         "Signals: SIGHUP reads the registry again; SIGTERM and SIGINT finish the messages in "

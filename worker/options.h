@@ -45,7 +45,8 @@ typedef struct ir_worker_options {
 
 extern const ir_program_t ir_worker_program;
 
-/* Derive other options from the settings, which still own the texts. */
+/* Derive other options from the settings. Texts are not copied, so the settings must outlive
+ * them. */
 void ir_worker_broker_options(const ir_worker_options_t *options, ir_broker_options_t *broker);
 void ir_worker_consumer_options(const ir_worker_options_t *options,
                                 ir_consumer_options_t *consumer);

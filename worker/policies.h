@@ -1,5 +1,5 @@
-/* Decides whether RabbitMQ can drop messages of our queues by itself: by a limit on deliveries, age
- * or length. The limits come from the queues' arguments and from policies, which only the
+/* Decides whether RabbitMQ can drop messages of our queues on its own: by a limit on deliveries,
+ * age or length. The limits come from the queues' arguments and from policies, which only the
  * management interface shows. */
 #ifndef IR_WORKER_POLICIES_H
 #define IR_WORKER_POLICIES_H

@@ -1,5 +1,5 @@
-/* The last stage: publishes every processed message again in each format, and everything refused to
- * the dead-letter exchange (letters.h). It is done when all of that is confirmed. */
+/* The last stage: republishes every processed message in each format, and publishes everything
+ * refused to the dead-letter exchange (letters.h). It is done when all of that is confirmed. */
 #ifndef IR_WORKER_REPUBLISH_H
 #define IR_WORKER_REPUBLISH_H
 
@@ -22,7 +22,7 @@ ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
 void ir_republish_free(ir_republish_t *republish);
 
 /* Callbacks for ir_stage_work_t; `context` is the ir_republish_t. After RETRY the whole batch is
- * published again: subscribers recognise repeats by the observation's id. */
+ * republished: subscribers recognise repeats by the observation's id. */
 ir_outcome_t ir_republish_run(void *context, ir_batch_t *batch, ir_error_t *error);
 void ir_republish_idle(void *context);
 

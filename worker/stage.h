@@ -26,8 +26,8 @@ typedef struct ir_stage_work {
     ir_outcome_t (*run)(void *context, ir_batch_t *batch, ir_error_t *error);
     /* Called about every second while no batch arrives. May be NULL. */
     void (*idle)(void *context);
-    /* Called at the same times: whether stored data is still where it was put. A failure counts
-     * like one of `run`. NULL: nothing to check. */
+    /* Called at the same times: whether stored data is still in place. A failure counts like one of
+     * `run`. NULL: nothing to check. */
     ir_status_t (*present)(void *context, ir_error_t *error);
     void *context; /* used only by the stage's thread, from start to join */
 } ir_stage_work_t;

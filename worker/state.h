@@ -20,7 +20,7 @@ struct event_base;
 typedef enum ir_worker_phase {
     IR_PHASE_STARTING, /* waiting for the stores; not consuming yet */
     IR_PHASE_RUNNING,
-    IR_PHASE_STOPPING, /* takes no more messages; finishes those in progress */
+    IR_PHASE_STOPPING, /* accepts no more messages; finishes those in progress */
     IR_PHASE_STOPPED   /* the loop is ending */
 } ir_worker_phase_t;
 

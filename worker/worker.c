@@ -50,7 +50,7 @@ static void advance_phase(ir_worker_t *worker) {
     }
 }
 
-/* As for the broker (worker/intake.c). */
+/* Ends the worker if a store refuses it at the start; worker/intake.c does so for the broker. */
 static void check_refusal(ir_worker_t *worker) {
     ir_error_t why;
     if (worker->phase == IR_PHASE_STARTING && ir_pipeline_refused(worker->main_pipeline, &why)) {

@@ -30,7 +30,7 @@ typedef struct ir_format_options {
 /* True when `iri` ends in '/' or '#' and contains no character that RFC 3987 forbids. */
 bool ir_base_iri_valid(const char *iri);
 
-/* What a format writes at a time: the observations of one message, or one revision. */
+/* The item that a format writes at a time: the observations of one message, or one revision. */
 typedef struct ir_format_item {
     const ir_batch_t *batch;
     const ir_message_t *message;

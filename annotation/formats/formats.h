@@ -1,4 +1,4 @@
-/* What the formats' files share. */
+/* Functions that the formats share. */
 #ifndef IR_ANNOTATION_FORMATS_FORMATS_H
 #define IR_ANNOTATION_FORMATS_FORMATS_H
 

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* As the document store returns it to quality control. */
+/* A point as the document store returns it to quality control. */
 typedef struct ir_point {
     ir_id_t id;
     ir_id_t raw_id;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUES_MIN 3 /* for the spike test, and for a third point that decides the first two */
+#define VALUES_MIN 3 /* for the spike test; a third point decides the first two */
 
 struct ir_quality {
     ir_series_table_t *series;

@@ -132,7 +132,7 @@ class Analysis:
         return any(by[subject]["figures"].get("emulated") for by in self.done.values() if subject in by)
 
     def values(self, subject, measure):
-        """{block: value}"""
+        """Returns {block: value}"""
         found = {block: by[subject]["measures"].get(measure) for block, by in self.done.items() if subject in by}
         return {block: value for block, value in found.items() if value is not None}
 
@@ -185,7 +185,7 @@ def analyse(part, experiment, tampered=()):
 
 
 def pairs(found, first, second, measure):
-    """([values of first], [values of second], [disturbed]) for the blocks in which both have the measure."""
+    """Returns ([values of first], [values of second], [disturbed]) for the blocks in which both have the measure."""
     one, other = found.values(first, measure), found.values(second, measure)
     both = [block for block in found.done if one.get(block) and other.get(block)]
     disturbed = [any(blocks.reasons(found.done[block][each], measure) for each in (first, second)) for block in both]

@@ -46,7 +46,7 @@ class BenchStack(guests.GuestStack):
                     guest.files.update(self.worker_settings(guest, f"services/{name}/river.conf"))
 
     def worker_settings(self, guest, file):
-        """{file: text} with the workers' own settings appended to those of the stack, if there are any."""
+        """Returns {file: text} with the workers' own settings appended to those of the stack, if there are any."""
         own = {key.removeprefix(WORKER): value for key, value in self.made_for.parameters.items() if key.startswith(WORKER)}
         own.update({} if self.stored else {"documents": "null:", "graph": "null:"})
         return {file: self.services.files(guest)[file] + payload.section("ir-worker", own)} if own else {}
@@ -57,7 +57,7 @@ class BenchStack(guests.GuestStack):
         return sum(verbs.stats(self.lab, guest.name).cpu_seconds for guest in self.guests)
 
     def peaks_mib(self):
-        """{guest: peak memory in MiB}."""
+        """Returns {guest: peak memory in MiB}."""
         return {guest.name: (verbs.stats(self.lab, guest.name).memory_peak_bytes or 0) / MIB for guest in self.guests}
 
     def batches(self):

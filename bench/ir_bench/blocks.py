@@ -12,14 +12,14 @@ def order(subjects, block, seed):
 
 
 def left(subjects, block, seed, done):
-    """[(position, subject)] of the block's samples that are still missing. `done` holds the finished (block, subject)
-    pairs."""
+    """Returns [(position, subject)] of the block's samples that are still missing. `done` holds the finished (block,
+    subject) pairs."""
     drawn = enumerate(order(subjects, block, seed))
     return [(position, subject) for position, subject in drawn if (block, subject) not in done]
 
 
 def good(samples):
-    """{block: {subject: sample}} of the samples that count."""
+    """Returns {block: {subject: sample}} of the samples that count."""
     found = {}
     for sample in samples:
         if sample["status"] == "ok":

@@ -48,7 +48,7 @@ def side(text, asked, platform, folder):
 
 
 def setting(word, asked):
-    """(key, value) of KEY=VALUE, with the type of the experiment's parameter."""
+    """Returns (key, value) of KEY=VALUE, with the type of the experiment's parameter."""
     key, equals, value = word.partition("=")
     if not equals:
         raise SideError(f"'{word}' is not KEY=VALUE")

@@ -40,7 +40,7 @@ def run(request, folder, seconds, build=""):
     try:
         leftovers.clear(folder)
     except (LabError, OSError) as error:
-        result = {**result, "status": "failed", "why": f"{result['why']}; not everything could be taken away: {error}"}
+        result = {**result, "status": "failed", "why": f"{result['why']}; not everything could be removed: {error}"}
     return {"begun": begun, "seconds": time.time() - begun, **result}
 
 
@@ -50,7 +50,7 @@ def end_with_parent():
 
 
 def end(child):
-    """Tells a child to end, and waits. A sample then destroys its guests."""
+    """Stops a child, and waits. A sample then destroys its guests."""
     if child.poll() is None:
         child.terminate()
         try:

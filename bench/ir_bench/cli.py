@@ -103,7 +103,7 @@ def here(names):
     for each in wanted or registry.names():
         name, _, kind = each.partition(":")
         if name not in registry.names():
-            raise UsageError(f"platform '{name}': it is one of {', '.join(registry.names())}")
+            raise UsageError(f"platform '{name}': must be one of {', '.join(registry.names())}")
         if name == "bare":
             continue
         platform = registry.load(name, lab)
@@ -115,7 +115,7 @@ def here(names):
             continue
         if kind and kind not in platform.kinds_here():
             raise UsageError(f"{each}: this host has {', '.join(platform.kinds_here())}")
-        # Emulated guests give no valid measurements; they take part only when their kind is named.
+        # Emulated guests give no valid measurements; they are included only when their kind is named.
         if not wanted and platform.kinds_here()[0] in platform.emulated_kinds:
             continue
         yield each

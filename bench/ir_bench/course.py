@@ -29,8 +29,8 @@ def say(text):
 
 
 def confine(size):
-    """(tuning of the guests, tuning of the generator). All guests get the same CPUs and memory. The generator gets its
-    own processors if the host has three or more."""
+    """Returns (tuning of the guests, tuning of the generator). All guests get the same CPUs and memory. The generator
+    gets its own processors if the host has three or more."""
     cores = os.cpu_count()
     taken = min(size["cpus"], cores - 1 if cores > 2 else cores)
     rest = range(taken, cores) if cores > 2 else range(cores)
@@ -197,8 +197,8 @@ class Course:
         self.part.write("status.json", {"status": "done", "ended_by": why, "ended": time.time()})
 
     def loops(self):
-        """{platform: result of the loop's proof} for every platform that took part to the end. Emulated guests, whose
-        figures are in no ratio, need none."""
+        """Returns {platform: result of the loop's proof} for every platform that took part to the end. Emulated guests,
+        whose figures are in no ratio, need none."""
         found = {}
         gone = self.left_out(self.part.samples())
         for subject in self.subjects:

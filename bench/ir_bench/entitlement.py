@@ -28,7 +28,7 @@ def fair_rate(processors, victim, outside, twin):
 
 
 def interference(kept, fair):
-    """By which factor the loss exceeds what shares alone explain; 1 means no interference."""
+    """Returns the factor by which the loss exceeds what shares alone explain; 1 means no interference."""
     return fair / kept
 
 

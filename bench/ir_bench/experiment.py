@@ -82,7 +82,7 @@ def parse(name, text):
         raise ExperimentError(f"{name}: {error}") from error
     kind = given.get("kind")
     if kind not in kinds.names():
-        raise ExperimentError(f"{name}: kind '{kind}' is one of {', '.join(kinds.names())}")
+        raise ExperimentError(f"{name}: kind '{kind}' must be one of {', '.join(kinds.names())}")
     conform(name, given, {**SHAPE, kind: kinds.load(kind).parameters}, optional=OPTIONAL)
     conform(f"{name}: [needs]", given.get("needs", {}), NEEDS, optional=NEEDS)
     parameters, primary = given.pop(kind), given.pop("primary")
@@ -101,7 +101,7 @@ def check(found):
     if unknown := sorted(set(found.precision) - {each.measure for each in found.primary}):
         raise ExperimentError(f"{found.name}: [precision] '{unknown[0]}' is not the measure of a primary comparison")
     if unknown := sorted(set(found.groups) - set(GROUPS)):
-        raise ExperimentError(f"{found.name}: group '{unknown[0]}' is one of {', '.join(GROUPS)}")
+        raise ExperimentError(f"{found.name}: group '{unknown[0]}' must be one of {', '.join(GROUPS)}")
     try:
         found.of_kind.check(found.parameters)
     except ValueError as error:
@@ -116,7 +116,7 @@ def read(name):
     """Returns (Experiment, the text of its file)."""
     path = FOLDER / f"{name}.toml"
     if name not in names():
-        raise ExperimentError(f"experiment '{name}': it is one of {', '.join(names())}")
+        raise ExperimentError(f"experiment '{name}': must be one of {', '.join(names())}")
     text = path.read_text(encoding="utf-8")
     return parse(name, text), text
 

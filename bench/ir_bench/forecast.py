@@ -32,7 +32,7 @@ class NotEnough(guard.Fault):
     """The measurements do not allow a forecast; the text says what is missing."""
 
     def __str__(self):
-        return f"not enough to foretell: {super().__str__()}"
+        return f"not enough data to forecast: {super().__str__()}"
 
 
 @dataclass(frozen=True)

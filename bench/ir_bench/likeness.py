@@ -52,7 +52,7 @@ done
 
 
 def read(lab, guests):
-    """{row: text} for running guests."""
+    """Returns {row: text} for running guests."""
     sheet = {}
     for guest in guests:
         platform = verbs.platform_of(lab, guest)
@@ -84,7 +84,8 @@ def purpose(first, second):
 
 
 def compare(first, second, on_purpose=()):
-    """[(row, value of the first, value of the second, verdict)] for two sheets. The verdict is one of the four words."""
+    """Returns [(row, value of the first, value of the second, verdict)] for two sheets. The verdict is one of the four
+    words."""
     rows = []
     for name in sorted({*first, *second}):
         one, other = first.get(name, ""), second.get(name, "")

@@ -1,4 +1,4 @@
-"""What the host did while a sample ran: canaries before and after, and processor time by part.
+"""The state of the host while a sample ran: canaries before and after, and processor time by part.
 
 Processor time comes from /proc/stat. There `guest` time is part of `user` and is not counted twice; `steal` is kept
 apart, because nobody here used it. Kernel threads are the children of kthreadd.
@@ -29,7 +29,7 @@ class CanaryError(guard.Fault):
 
 
 def canary(program, directory):
-    """{"loop_ns", "walk_ns", "sync_us"}: see bench/bench_canary.c."""
+    """Returns {"loop_ns", "walk_ns", "sync_us"}: see bench/bench_canary.c."""
     try:
         argv = [str(program), str(directory)]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=CANARY_SECONDS, check=False)
@@ -47,8 +47,8 @@ def canary(program, directory):
 
 
 def disk_counters(directory):
-    """{"bytes", "flushes"} written by the disk that holds a directory (/proc/diskstats, fields 7 and 19 of a row's
-    counters); None if the kernel does not count them."""
+    """Returns {"bytes", "flushes"} written by the disk that holds a directory (/proc/diskstats, fields 7 and 19 of a
+    row's counters); None if the kernel does not count them."""
     wanted = device_of(directory).split(":")
     for line in Path("/proc/diskstats").read_text(encoding="ascii").splitlines():
         words = line.split()
@@ -89,7 +89,7 @@ def read_stat(text):
 
 
 def processes(proc=Path("/proc")):
-    """(id, the fields of its stat after the name) of every process (proc(5))."""
+    """Yields (id, the fields of its stat after the name) of every process (proc(5))."""
     for entry in proc.iterdir():
         if entry.name.isdigit():
             try:
@@ -99,7 +99,7 @@ def processes(proc=Path("/proc")):
 
 
 def kernel_seconds(proc=Path("/proc")):
-    """{(id, start): processor time} of all kernel threads."""
+    """Returns {(id, start): processor time} of all kernel threads."""
     return {(name, words[19]): (int(words[11]) + int(words[12])) / TICKS for name, words in processes(proc)
             if int(words[1]) == KTHREADD}
 

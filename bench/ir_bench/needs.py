@@ -12,7 +12,7 @@ INSTALL_SECONDS = 1200
 
 
 def unmet(experiment, place):
-    """[reason]. `place`: the folder for the guests' disks."""
+    """Returns [reason]. `place`: the folder for the guests' disks."""
     needs = experiment.needs
     found = []
     for what, unit, there in (("cores", "cores", os.cpu_count()), ("memory_mib", "MiB of memory", facts.memory_mib()),

@@ -108,7 +108,7 @@ class Figures:
         return any(each["measures"].get(measure) for each in self.samples)
 
     def curves(self, what):
-        """{rate: value} for each guest, over the rates that every guest kept."""
+        """Returns {rate: value} for each guest, over the rates that every guest kept."""
         kept = [name for name in self.rates
                 if all(f"{name}.{what}" in each["measures"] and name not in each["notes"] for each in self.samples)]
         return [{self.rates[name]: each["measures"][f"{name}.{what}"] for name in kept} for each in self.samples]
@@ -143,7 +143,7 @@ class Row:
         return max(self.least, math.ceil(aim * cost / 1e6 / self.cores) + self.spare)
 
     def counts(self, aim):
-        """(for the estimate, for the low end, for the high end)."""
+        """Returns the numbers (for the estimate, for the low end, for the high end)."""
         return tuple(self.count(aim, each) for each in (self.cost.value, self.cost.low, self.cost.high))
 
     def share(self, rate, count):
@@ -248,7 +248,7 @@ def server_table(network, figures):
 
 
 def worker_lines(network, figures):
-    """What the number of workers requires of other parts."""
+    """Returns lines on what the number of workers requires of other parts."""
     workers = next(row for row in rows(network, figures) if row.role == "worker").counts(network.aim)[2]
     if workers > PARTITIONS_MOST:
         raise NotEnough(f"{workers} workers are more than there can be partitions ({PARTITIONS_MOST})")
@@ -290,7 +290,7 @@ def write(network, figures, asked, source, hold_out=""):
     require_agreement(network, asked)
     parts = (
         ("Load", listed(load_lines(network))),
-        ("Can this run foretell?", listed(test_lines(figures, hold_out))),
+        ("Can this run be used to forecast?", listed(test_lines(figures, hold_out))),
         ("One server", listed(one_server_lines(network, figures))),
         ("Servers by role", [*server_table(network, figures), "", *listed(worker_lines(network, figures))]),
         ("Disk", listed(disk_lines(network, figures))),

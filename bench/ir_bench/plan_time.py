@@ -64,7 +64,7 @@ def of_pilot(experiment, measure):
 
 
 def seconds_by_subject(analyses):
-    """{subject: median seconds of a sample}."""
+    """Returns {subject: median seconds of a sample}."""
     times = {}
     for found in analyses:
         for sample in found.samples:

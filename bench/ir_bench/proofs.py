@@ -17,7 +17,7 @@ from . import ROOT
 SELF, LOOP, QUOTA, NULL, LOSS = "self", "loop", "quota", "null", "loss"
 NAMED = (LOOP, QUOTA, NULL)  # proofs that a kind may require; SELF is in every report
 LOOP_TOLERANCE = 0.03
-WORDS = {True: "holds", False: "fails", None: "open"}  # open: there are too few blocks to tell
+WORDS = {True: "holds", False: "fails", None: "open"}  # open: there are too few blocks to decide
 CEILING_FACTOR = 2
 CEILING_OBSERVATIONS = 2000000
 
@@ -32,7 +32,7 @@ def generator_ceiling(motes, records):
 
 
 def judge_loop(told):
-    """(good, text) for one platform. `told`: the sample of kinds/loop.py."""
+    """Returns (good, text) for one platform. `told`: the sample of kinds/loop.py."""
     if told["status"] != "ok":
         return False, told["why"]
     ratio = told["measures"]["loop.halved"]
@@ -56,7 +56,7 @@ def judge_same(found):
         return None, "too few blocks"
     good = found.low <= 1 <= found.high
     told = f"the interval of its ratio, {found.low:.3f}–{found.high:.3f}, {'contains' if good else 'does not contain'} 1"
-    return good, f"{told}; differences below {found.half_width * 100:.1f} % cannot be told in this run"
+    return good, f"{told}; differences below {found.half_width * 100:.1f} % cannot be detected in this run"
 
 
 def judge_loss(found):

@@ -70,7 +70,7 @@ def content(run):
 
 
 def subjects_of(sections):
-    """{subject: its description} for all sections."""
+    """Returns {subject: its description} for all sections."""
     found = {}
     for each in sections:
         again = each["a"].twins[1]
@@ -129,7 +129,7 @@ def section(found):
 def generator(found):
     own, guests = (found.plan[key]["cpu.pin"] for key in ("generator", "tuning"))
     if own == guests:
-        return (f"The load generator has no processors of its own: it competes with the guests for processors {guests}, with "
+        return (f"The load generator has no separate processors: it competes with the guests for processors {guests}, with "
                 "an ordinary share in its own control group, the same on every platform.")
     return f"The load generator runs on processors {own}, the guests on {guests}."
 

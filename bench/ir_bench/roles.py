@@ -18,7 +18,7 @@ BYTES = 'cd "${RIVER_ROOT-}/var/lib/river" && du -s -B1 --exclude=journal "$1" 2
 
 
 def cpu_seconds(lab, guests):
-    """{role: seconds}."""
+    """Returns {role: seconds}."""
     total = {}
     for guest in guests:
         of_service = by_service(verbs.execute(lab, guest.name, ["/bin/sh", "-c", PROCESSES]).out)
@@ -28,7 +28,7 @@ def cpu_seconds(lab, guests):
 
 
 def by_service(text):
-    """{service: seconds}, from lines "NAME PID" and the lines of /proc/PID/stat."""
+    """Returns {service: seconds}, from lines "NAME PID" and the lines of /proc/PID/stat."""
     services, parents, ticks = {}, {}, {}
     for line in text.splitlines():
         before, bracket, after = line.rpartition(")")
@@ -47,8 +47,8 @@ def by_service(text):
 
 
 def store_bytes(lab, guests, kinds):
-    """{store: bytes of one copy}. Stop the services that have the stores open first: only then are all data in the
-    files."""
+    """Returns {store: bytes of one copy}. Stop the services that have the stores open first: only then are all data in
+    the files."""
     found = {}
     for kind in kinds:
         if kind in STORES:

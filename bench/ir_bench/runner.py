@@ -46,7 +46,7 @@ def proof_seconds(asked, subjects):
 
 
 def minutes_for(planned, asked):
-    """For [(Experiment, Subjects)]: the minutes asked for, else those that six blocks of each take."""
+    """Returns the requested minutes, otherwise those that six blocks of each [(Experiment, Subjects)] take."""
     return asked or max(LEAST_MINUTES, math.ceil(sum(seconds_wanted(*each) for each in planned) / 60))
 
 

@@ -52,7 +52,7 @@ class BenchGuest:
         return done.out
 
     def timed(self, argv, seconds=60):
-        """(standard output, seconds by the host's clock)."""
+        """Returns (standard output, seconds by the host's clock)."""
         begun = time.monotonic()
         out = self.run(argv, seconds)
         return out, time.monotonic() - begun
@@ -139,7 +139,7 @@ class Sample:
         }
 
     def disturbances(self):
-        """{stretch: reasons}; the key "" means all stretches."""
+        """Returns {stretch: reasons}; the key "" means all stretches."""
         thresholds = machine.Thresholds(**self.request["thresholds"])
         found = {name: machine.shares_taken(thresholds, used, self.processors) for name, used in self.parts.items()}
         found[""] = machine.slow_canaries(thresholds, self.canaries) if self.canaries else []

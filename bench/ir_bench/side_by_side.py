@@ -48,7 +48,7 @@ def write(names, analyses):
 
 
 def in_both(analyses):
-    """(subject, measure) pairs that both have, in the order of the first."""
+    """Returns (subject, measure) pairs that both have, in the order of the first."""
     first, second = ([(subject, measure) for subject in found.subjects for measure in found.measures()
                       if found.values(subject, measure)] for found in analyses)
     return [each for each in first if each in second]

@@ -34,7 +34,7 @@ class StageError(Exception):
 
 
 def call(*argv, **options):
-    """The standard output of a program that ends by itself."""
+    """Returns the standard output of a program that runs to its end."""
     done = subprocess.run([str(word) for word in argv], check=False, capture_output=True, **options)
     if done.returncode != 0:
         raise StageError(f"{argv[0]} ended with status {done.returncode}:\n{done.stderr.decode(errors='replace')}")
@@ -136,7 +136,7 @@ class Stage:
     # ---- what the stores hold ----
 
     def verify(self):
-        """{"missing", "doubled", "foreign"} relative to what fill() sent."""
+        """Returns {"missing", "doubled", "foreign"} relative to what fill() sent."""
         words = ("verify", f"--ledger={self.directory / 'load' / 'ledger.txt'}", "--json", *self.arguments())
         done = subprocess.run([BUILD / "ir-store", *words], capture_output=True, text=True, check=False)
         try:
@@ -147,14 +147,15 @@ class Stage:
         return {key: sum(part.get(key, 0) for part in parts) for key in ("missing", "doubled", "foreign")}
 
     def digests(self):
-        """{"documents", "graph"}: digests of all observations and of all statements, independent of their order."""
+        """Returns {"documents", "graph"}: digests of all observations and of all statements, independent of their
+        order."""
         return {part: digest_of_lines(call(BUILD / "ir-store", "export", f"--what={part}", *self.arguments()))
                 for part in ("documents", "graph")}
 
 
 
 def annotated(registry, form, *source):
-    """What ir-annotate makes of everything that the generator would send."""
+    """Returns what ir-annotate makes of everything that the generator would send."""
     packs = call(BUILD / "ir-loadgen", *source, "--dump")
     return call(BUILD / "ir-annotate", f"--registry={registry}", f"--format={form}", input=packs)
 

@@ -1,4 +1,4 @@
-"""Stressors for a guest's twin: each loads one resource until it is told to end. The processes run in the twin, so the
+"""Stressors for a guest's twin: each loads one resource until it is stopped. The processes run in the twin, so the
 twin's shares and limits apply to them."""
 
 import contextlib
@@ -63,7 +63,7 @@ def running(guest, place, name, settle_seconds):
 
 
 def end(guest, child):
-    """Tells it to end inside the guest, where its processes are; then removes what is left here."""
+    """Stops it inside the guest, where its processes are; then removes what is left here."""
     verbs.execute(guest.lab, guest.name, ["/bin/sh", "-c", END], good=None)
     if not wait_until(lambda: child.poll() is not None, END_SECONDS):
         command.kill_group(child)

@@ -1,4 +1,4 @@
-"""What is compared: platforms with profiles. Every run has bare metal twice, as `bare` and `bare-again`."""
+"""The subjects of a comparison: platforms with profiles. Every run has bare metal twice, as `bare` and `bare-again`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How often the proofs of several runs hold, and what each run says of its subjects. Each run repeats the same
+"""How often the proofs of several runs hold, and what each run says about its subjects. Each run repeats the same
 experiments on one host, some of them beside an unrelated load (neighbour.py)."""
 
 import math
@@ -18,7 +18,7 @@ WANTED = {
 
 
 def of_run(analyses):
-    """{what: whether it holds} for the analyses of one run. What the run did not measure is left out."""
+    """Returns {what: whether it holds} for the analyses of one run. What the run did not measure is left out."""
     twins = [each for found in analyses for each in found.compared
              if each.primary and each.subject == found.twins[1] and each.finding and each.finding.word != comparison.VALUES]
     told = {}
@@ -33,7 +33,7 @@ def of_run(analyses):
 
 
 def verdicts(analyses):
-    """{"SUBJECT: MEASURE": verdict} of the main comparisons, without the reference itself."""
+    """Returns {"SUBJECT: MEASURE": verdict} of the main comparisons, without the reference itself."""
     return {f"{each.who}: {each.title}": WORDS[each.word] if each.word else "no verdict"
             for found in analyses for each in found.compared if each.primary and each.subject != found.twins[1]}
 
@@ -61,7 +61,7 @@ def summary(kind, told):
 
 
 def contradictions(said):
-    """Returns a function that tells whether the verdicts of a column contradict each other. "Not decided" contradicts
+    """Returns a function that decides whether the verdicts of a column contradict each other. "Not decided" contradicts
     nothing."""
     decided = {WORDS[word] for word in (comparison.HIGHER, comparison.LOWER, comparison.SAME)}
 

@@ -1,10 +1,10 @@
-/* Sends one value of a sensor by HTTP, with libcurl (Debian: libcurl4-openssl-dev).
+/* Sends one value of a sensor over HTTP, with libcurl (Debian: libcurl4-openssl-dev).
  *
  *     gcc -Wall -o send_http send_http.c $(pkg-config --cflags --libs libcurl)
  *     RIVER_HTTP=http://HOST:PORT RIVER_TOKEN=… ./send_http ford/temperature Cel 18.4
  *
- * The program sends the same bytes again until it gets an answer, so nothing is lost or doubled.
- * Exit status: 0 the value is stored safely, 1 it is refused for good, 2 wrong usage. */
+ * The program sends the same bytes again until it gets an answer, so nothing is lost or stored
+ * twice. Exit status: 0 the value is stored safely, 1 it is refused for good, 2 wrong usage. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-# A mote without a clock, in MicroPython: sends one value by HTTP, again and again. Tested: it compiles with mpy-cross,
+# A mote without a clock, in MicroPython: sends one value over HTTP, again and again. Tested: it compiles with mpy-cross,
 # and it runs under Python 3, which lacks only `network`. Not tested on a board.
 #
 # Copy it to the board as main.py, with a file settings.py beside it:

@@ -1,8 +1,8 @@
-"""Sends the values of a sensor by AMQP, with pika (Debian: python3-pika).
+"""Sends the values of a sensor over AMQP, with pika (Debian: python3-pika).
 
     RIVER_AMQP=HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… python3 send_amqp.py ford/temperature Cel 18.4 18.5 …
 
-A value is safe when the broker has confirmed it. AMQP does not tell the sender why a value was refused: `ir-store
+A value is safe when the broker has confirmed it. AMQP does not report to the sender why a value was refused: `ir-store
 rejected list` does.
 """
 

@@ -1,4 +1,4 @@
-"""Sends the values of a sensor by HTTP, with requests (Debian: python3-requests).
+"""Sends the values of a sensor over HTTP, with requests (Debian: python3-requests).
 
     RIVER_HTTP=http://HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… python3 send_http.py ford/temperature Cel 18.4 18.5 …
 """
@@ -15,8 +15,8 @@ TOKEN = os.environ["RIVER_TOKEN"]
 
 
 def send(session, pack):
-    """Returns when the pack is stored safely. Sends the same bytes again until there is an answer, so nothing is
-    doubled."""
+    """Returns when the pack is stored safely. Sends the same bytes again until there is an answer, so nothing is stored
+    twice."""
     body = json.dumps(pack)
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/senml+json"}
     pause = 1

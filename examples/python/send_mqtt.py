@@ -1,9 +1,9 @@
-"""Sends the values of a sensor by MQTT, with paho-mqtt (Debian: python3-paho-mqtt; version 1 or 2).
+"""Sends the values of a sensor over MQTT, with paho-mqtt (Debian: python3-paho-mqtt; version 1 or 2).
 
     RIVER_MQTT=HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… python3 send_mqtt.py ford/temperature Cel 18.4 18.5 …
 
-A value is safe when the broker has acknowledged it, so the script uses QoS 1. MQTT does not tell the sender why a value
-was refused: `ir-store rejected list` does.
+A value is safe when the broker has acknowledged it, so the script uses QoS 1. MQTT does not report to the sender why a
+value was refused: `ir-store rejected list` does.
 """
 
 import json

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sends one value of a sensor, by HTTP with curl or by MQTT with mosquitto_pub (Debian: mosquitto-clients).
+# Sends one value of a sensor, over HTTP with curl or over MQTT with mosquitto_pub (Debian: mosquitto-clients).
 #
 #     RIVER_HTTP=http://HOST:PORT RIVER_TOKEN=… ./send.sh ford/temperature Cel 18.4
 #     RIVER_MQTT=HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… ./send.sh ford/temperature Cel 18.4

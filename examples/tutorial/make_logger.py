@@ -34,7 +34,7 @@ GAP = ("mill", "31.10.2011 08:00", "31.10.2011 11:45")
 
 
 def real():
-    """{(parameter, time): value}."""
+    """Returns {(parameter, time): value}."""
     with gzip.open(DATA, "rt", newline="") as file:
         return {(row["parameter"], datetime.datetime.fromisoformat(row["time_utc"].replace("Z", "+00:00"))): float(row["value"])
                 for row in csv.DictReader(file) if row["station"] == STATION}

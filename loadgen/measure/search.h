@@ -54,7 +54,7 @@ typedef struct ir_search {
 
 void ir_search_init(ir_search_t *search);
 
-/* Takes the outcome of a trial at `search->rate`. */
+/* Receives the outcome of a trial at `search->rate`. */
 void ir_search_report(ir_search_t *search, const ir_trial_t *trial, ir_verdict_t verdict);
 
 /* The highest sustained rate found so far; 0: none. `low` and `high` are the quartiles of the rates

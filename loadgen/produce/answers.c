@@ -53,7 +53,7 @@ static void write_ids(ir_producer_t *producer, char kind, const ir_open_t *open,
     }
 }
 
-/* What the ids depend on once the message has arrived. */
+/* The values on which the ids depend once the message has arrived. */
 static void write_arrival(ir_producer_t *producer, const ir_open_t *open, bool confirmed) {
     ir_source_message_t message;
     ir_error_t error;

@@ -118,7 +118,7 @@ static void give_again(ir_producer_t *producer, ir_lane_t *lane, ir_open_t *open
     ir_producer_give(producer, open, &message);
 }
 
-/* In order, as many as `allowed` permits. */
+/* Passes messages in order, as many as `allowed` permits. */
 static void give_kept(ir_producer_t *producer, ir_lane_t *lane) {
     if (lane->kept == 0 || lane->given > lane->allowed * 3 / 4) {
         return;

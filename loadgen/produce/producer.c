@@ -10,7 +10,7 @@
 /* With a rate, due messages are sent in groups at this interval: waking for each message would cost
  * more than sending it. */
 #define TICK_NS IR_MILLISECOND_NS
-#define POLL_NS (20 * IR_MILLISECOND_NS) /* longest wait before a stop is seen */
+#define POLL_NS (20 * IR_MILLISECOND_NS) /* maximum wait before a stop is noticed */
 
 void ir_producer_fail(ir_producer_t *producer, const ir_error_t *error) {
     if (producer->status == IR_OK) {
@@ -204,7 +204,7 @@ static void send_due(ir_producer_t *producer) {
 
 /* ---- the thread ---- */
 
-/* How long the thread may wait before it must send again. */
+/* Returns how long the thread may wait before it must send again. */
 static int64_t idle_time(ir_producer_t *producer) {
     if (!producer->active || !ir_producer_has_more(producer) || !has_window(producer)) {
         return POLL_NS;

@@ -35,7 +35,7 @@ typedef struct ir_producer_options {
     int64_t stall_ns; /* … or when the tracker has had no room for this long */
 } ir_producer_options_t;
 
-/* What the producers of a run have in common. */
+/* Data that all producers of a run share. */
 typedef struct ir_producer_shared {
     const ir_source_t *source;
     ir_tracker_t *tracker;      /* or NULL */

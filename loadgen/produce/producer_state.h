@@ -45,7 +45,7 @@ struct ir_producer {
 
     pthread_mutex_t mutex; /* for the following */
     ir_order_t order;
-    bool ordered; /* not yet taken up */
+    bool ordered; /* not yet started */
     ir_latency_t confirms;
     ir_histogram_t *late;
 
@@ -113,7 +113,7 @@ void ir_producer_fail(ir_producer_t *producer, const ir_error_t *error);
 
 /* ---- orders.c ---- */
 
-/* Takes up a new order, and ends the current one when it is over. */
+/* Starts a new order, and ends the current one when it is over. */
 void ir_producer_take_order(ir_producer_t *producer);
 
 /* Loads the next message; returns the time at which it is due. */

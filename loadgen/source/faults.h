@@ -40,7 +40,7 @@ typedef struct ir_faults {
 #define IR_FAULTS_SHARE_MAX 0.5 /* of duplicates and late */
 
 /* The shares of messages with relative times and without a time, together at most 1; the share of
- * these two kinds that has a name from the sender; the share of the clockless ones that repeats
+ * these two kinds that has a name from the sender; the share of the clockless messages that repeat
  * another one's body. */
 typedef struct ir_timings {
     double relative, clockless, named, repeated;
@@ -69,7 +69,7 @@ typedef struct ir_turn {
 void ir_faults_turn(const ir_faults_t *faults, uint64_t seed, unsigned motes, uint64_t number,
                     ir_turn_t *turn);
 
-/* By how many rounds at most a message may be older or newer than its turn. */
+/* The maximum number of rounds by which a message may be older or newer than its turn. */
 unsigned ir_faults_shift(const ir_faults_t *faults);
 
 /* The error of a mote's clock: whole seconds, up to two hours; 0: it is right. */

@@ -16,7 +16,7 @@
 #define SILENCE_NS (3600 * IR_SECOND_NS)
 #define RELATIVE_AGE_S 600
 
-/* What identifies a row, apart from its time. */
+/* The fields that identify a row, apart from its time. */
 typedef struct ir_row_text {
     ir_view_t name;
     ir_view_t value;

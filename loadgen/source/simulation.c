@@ -98,7 +98,7 @@ static int64_t measured_at(const ir_simulation_t *simulation, const ir_turn_t *t
            phase_ms * IR_MILLISECOND_NS;
 }
 
-/* By how much the mote's clock is fast. */
+/* How far the mote's clock is ahead. */
 static int64_t skew_of(const ir_simulation_t *simulation, const ir_turn_t *turn) {
     const ir_source_options_t *options = &simulation->options;
     return ir_faults_skew(&options->faults, options->seed, turn->mote);
@@ -332,7 +332,7 @@ static ir_simulation_t *make(const ir_source_options_t *options, int64_t start_n
 
 /* ---- times ---- */
 
-/* How much newer than the message's due time its newest record may be. */
+/* Returns how much newer than the message's due time its newest record may be. */
 static int64_t lead_of(const ir_source_options_t *options) {
     const int64_t records = options->records;
     const int64_t ticks =
@@ -353,7 +353,7 @@ static double messages_of(const ir_source_options_t *options) {
            ROOM_MESSAGES;
 }
 
-/* How long before the latest time the data begin. */
+/* Returns how long before the latest time the data begin. */
 static double back_of(const ir_source_options_t *options) {
     const double messages = messages_of(options);
     if (as_recorded(options)) {
@@ -402,7 +402,7 @@ static ir_status_t find_start(const ir_source_options_t *options, int64_t now_ns
     return status;
 }
 
-/* Without a given number: as many as fit until now. */
+/* Without a given number, returns as many as fit until now. */
 static uint64_t count_messages(const ir_source_options_t *options, int64_t start_ns,
                                int64_t now_ns) {
     if (options->messages > 0) {

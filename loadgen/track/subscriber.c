@@ -87,7 +87,7 @@ static bool find_format(const ir_subscriber_t *subscriber, ir_view_t key, unsign
     return false;
 }
 
-/* What follows its first word. */
+/* The part after its first word. */
 static ir_view_t mote_of(ir_view_t key) {
     const char *dot = key.size > 0 ? memchr(key.data, '.', key.size) : NULL;
     const size_t before = dot != NULL ? (size_t)(dot - key.data) + 1 : key.size;
@@ -165,7 +165,7 @@ static ir_status_t subscribe_all(ir_subscriber_t *subscriber, ir_error_t *error)
     return status == IR_OK ? subscribe_rejected(subscriber, error) : status;
 }
 
-/* Returns when stopped or when the connection is of no use any more. */
+/* Returns when stopped or when the connection is no longer usable. */
 static void run_session(ir_subscriber_t *subscriber, unsigned attempt, ir_backoff_t *backoff) {
     ir_error_t error = {.status = IR_OK};
     ir_status_t status = ir_subscription_open(&subscriber->options.broker, attempt,

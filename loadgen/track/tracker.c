@@ -17,7 +17,7 @@ typedef struct ir_receipt {
     uint8_t answer; /* ir_receipt_answer */
     bool all_good, resent, rejected;
     bool nameless; /* its raw id is not known yet */
-    bool guessed;  /* its raw id was taken from the order */
+    bool guessed;  /* its raw id was derived from the order */
 } ir_receipt_t;
 
 enum ir_receipt_answer { NO_ANSWER, CONFIRMED, REFUSED };
@@ -29,8 +29,9 @@ struct ir_tracker {
     uint32_t *index; /* hash table by id with open addressing; values are slots of the ring */
     size_t mask;
     const ir_motes_t *names;   /* NULL: all raw ids are known in advance */
-    uint32_t *oldest, *newest; /* of each mote's messages without an id; NO_SLOT: none */
-    bool *doubtful;            /* of each mote: guesses may be wrong by some places from now on */
+    uint32_t *oldest, *newest; /* the oldest of each mote's messages without an id; NO_SLOT: none */
+    bool *doubtful;            /* for each mote: derived ids may be off by some places from now
+                                * on */
     uint64_t *last;            /* number + 1 of the last first arrival, by mote and format */
     unsigned motes, formats;
     uint16_t all;

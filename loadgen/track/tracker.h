@@ -42,11 +42,11 @@ typedef struct ir_expected {
 bool ir_tracker_expect(ir_tracker_t *tracker, const ir_expected_t *expected, uint64_t *ticket);
 
 /* A producer sends the message again: its order is no longer checked. If its raw id follows from
- * its arrival, it may come back twice under two ids, and the second one is taken for a later
- * message: from then on the order of such messages of its mote says nothing either. */
+ * its arrival, it may come back twice under two ids, and the second one is mistaken for a later
+ * message: from then on the order of such messages of its mote is not checked either. */
 void ir_tracker_resent(ir_tracker_t *tracker, uint64_t ticket);
 
-/* The subscriber has missed what came back meanwhile: the same, for all motes. */
+/* The subscriber has missed messages: from now on the order is not checked for any mote. */
 void ir_tracker_gap(ir_tracker_t *tracker);
 
 /* The target's final answer. */

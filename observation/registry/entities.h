@@ -44,7 +44,7 @@ typedef struct ir_limits {
     double member;
     IR_LIMIT_NUMBERS(IR_LIMIT_MEMBER)
 #undef IR_LIMIT_MEMBER
-    ir_span_t gross_fail, gross_suspect; /* suspect lies inside fail */
+    ir_span_t gross_fail, gross_suspect; /* the suspect range lies inside the fail range */
     bool has_spike;
     ir_spike_method_t spike_method;
     bool has_flat_suspect, has_flat_fail;

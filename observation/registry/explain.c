@@ -299,7 +299,7 @@ static void explain_names(const explanation_t *e, const ir_sensor_t *sensor) {
         sensor->name,
         ir_mote_owns(sensor->mote->id, ir_view_text(sensor->name))
             ? ""
-            : "; by HTTP only to a gateway with a registry");
+            : "; over HTTP only to a gateway with a registry");
 }
 
 static bool explain_sensor(void *context, const ir_sensor_t *sensor) {
@@ -338,7 +338,7 @@ static void explain_mote(const explanation_t *e, const ir_mote_t *mote) {
                                                ir_fact_of(e->mote, IR_REGISTRY_TERM_GEOMETRY)));
     fprintf(e->out, "%s%s%s\n", mote->id, mote->label[0] != '\0' ? "  " : "", mote->label);
     row(e, "mote", said_by(e, ir_fact_of(e->mote, IR_REGISTRY_TERM_MOTE_ID)),
-        "ir.%s by AMQP, ir/%s by MQTT", mote->id, mote->id);
+        "ir.%s over AMQP, ir/%s over MQTT", mote->id, mote->id);
     if (mote->has_place) {
         row(e, "place", said_by(e, place), "latitude %.10g, longitude %.10g", mote->latitude,
             mote->longitude);

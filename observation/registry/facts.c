@@ -55,7 +55,7 @@ bool ir_list_next(ir_node_t **cell, ir_node_t **item) {
     return true;
 }
 
-/* Itself, or one of the first items of a list. */
+/* Whether it is the node itself or one of the first items of a list. */
 static bool is_unknown(ir_node_t *object) {
     ir_node_t *cell = object;
     ir_node_t *item = NULL;

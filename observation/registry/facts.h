@@ -21,7 +21,7 @@ typedef struct ir_builder {
 /* The first statement of `subject` with that predicate, or NULL. */
 const ir_fact_t *ir_fact_of(const ir_node_t *subject, ir_registry_term_t term);
 
-/* The same; a second statement with a different object is a fault. */
+/* Like ir_fact_of, but a second statement with a different object is a fault. */
 ir_status_t ir_fact_single(const ir_builder_t *builder, const ir_node_t *subject,
                            ir_registry_term_t term, const ir_fact_t **found);
 

@@ -9,7 +9,7 @@ static ir_status_t fault(const ir_builder_t *builder, const ir_fact_t *statement
                          ir_node_show(statement->subject).text, text);
 }
 
-/* The same for a missing statement that must accompany this one. */
+/* Reports a missing statement that must accompany this one. */
 static ir_status_t lack(const ir_builder_t *builder, const ir_node_t *node,
                         const ir_fact_t *statement, const char *text) {
     return ir_turtle_lack(builder->turtle, node, statement->at, "%s of %s %s",
@@ -191,7 +191,7 @@ static ir_status_t read_period(const ir_builder_t *builder, const ir_node_t *nod
         const ir_fact_t *given = NULL;
         ir_status_t status = ir_fact_single(builder, node, periods[i].term, &given);
         if (status == IR_OK && given != NULL && found != NULL) {
-            status = fault(builder, given, "stands beside another period; give each a member");
+            status = fault(builder, given, "is given beside another period; give each a member");
         } else if (status == IR_OK && given != NULL) {
             found = given;
             member->period = periods[i].period;
@@ -244,7 +244,7 @@ static ir_status_t count_members(const ir_builder_t *builder, const ir_fact_t *l
     }
     *count = n;
     if (list->object->faulty) {
-        return IR_ERR_SYNTAX; /* reported: the statement belongs into a member */
+        return IR_ERR_SYNTAX; /* reported: the statement belongs in a member */
     }
     return n > 0 && cell->term == IR_REGISTRY_TERM_NIL
                ? IR_OK

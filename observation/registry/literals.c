@@ -25,7 +25,7 @@ static bool has_number_type(const ir_node_t *node) {
     return false;
 }
 
-/* A decimal as XML Schema writes it; strtod alone would also take "nan", "0x1" and "1 m". */
+/* A decimal as XML Schema writes it; strtod alone would also accept "nan", "0x1" and "1 m". */
 static bool parse_number(ir_view_t text, double *number) {
     char *end = NULL;
     if (text.size == 0 || text.size >= NUMBER_SIZE ||
@@ -62,7 +62,7 @@ ir_status_t ir_literal_value(const ir_builder_t *builder, const ir_fact_t *state
     return IR_OK;
 }
 
-/* The two items of a list that has just these. */
+/* Gets the two items of a list with exactly two. */
 static bool pair(const ir_fact_t *statement, ir_node_t *items[2]) {
     ir_node_t *cell = statement->object;
     return ir_list_next(&cell, &items[0]) && ir_list_next(&cell, &items[1]) &&
@@ -137,7 +137,7 @@ static const struct {
 } duration_parts[] = {{'D', 86400}, {'H', 3600}, {'M', 60}, {'S', 1}};
 enum { PART_DAYS, PART_HOURS, PART_SECONDS = 3, PART_COUNT };
 
-/* Reads "15M" at *at, adds it, moves *at on and *next behind the part that it was. */
+/* Reads "15M" at *at and adds it; moves *at forward, and sets *next to the part after it. */
 static bool take_part(const char **at, size_t *next, double *seconds) {
     char *end = NULL;
     const size_t size = strspn(*at, "0123456789.");

@@ -134,7 +134,7 @@ static ir_status_t set_property(const ir_builder_t *builder, draft_t *draft) {
         return lacks(builder, draft->node, "observes no property; add sosa:observes");
     }
     if (status != IR_OK || given->object->kind == IR_NODE_LITERAL) {
-        return IR_ERR_SYNTAX; /* told when inverses were closed */
+        return IR_ERR_SYNTAX; /* reported when inverses were closed */
     }
     draft->property = given->object;
     return ir_property_build(builder, given->object, &draft->sensor->property);
@@ -148,7 +148,7 @@ static ir_status_t set_feature(const ir_builder_t *builder, draft_t *draft) {
     if (status == IR_OK && given == NULL) {
         status = draft->mote != NULL ? one_of_two(builder, draft->mote, IR_REGISTRY_TERM_FEATURE,
                                                   IR_REGISTRY_TERM_HAS_FEATURE, &given)
-                                     : IR_ERR_SYNTAX; /* told; it may have one */
+                                     : IR_ERR_SYNTAX; /* reported; it may have one */
     }
     if (status == IR_OK && given == NULL && draft->mote->faulty) {
         return IR_ERR_SYNTAX;
@@ -218,7 +218,7 @@ static size_t count_of(const ir_node_t *node, ir_registry_term_t term) {
     return count;
 }
 
-/* Its own, else those of its property. */
+/* The sensor's own limits, else those of its property. */
 static ir_status_t set_missing(const ir_builder_t *builder, draft_t *draft) {
     const bool own =
         ir_fact_of(draft->node, IR_REGISTRY_TERM_MISSING) != NULL || draft->property == NULL;

@@ -68,11 +68,11 @@ static ir_status_t unit_by_iri(const ir_builder_t *builder, const ir_fact_t *nam
                                const ir_unit_t **unit, const char **iri) {
     const ir_unit_t *known = known_qudt(named->object->iri);
     if (known == NULL) {
-        return ir_fact_fault(builder, named,
-                             "unit %s is not in the table of units; correct it, or add "
-                             "ir:unitText with the unit as the motes send it, to take it as it "
-                             "is, without conversion",
-                             ir_node_show(named->object).text);
+        return ir_fact_fault(
+            builder, named,
+            "unit %s is not in the table of units; correct it, or add ir:unitText with the unit as "
+            "the motes send it, to use it unchanged, without conversion",
+            ir_node_show(named->object).text);
     }
     *unit = known;
     *iri = named->object->iri;
@@ -83,11 +83,11 @@ static ir_status_t unit_by_text(const ir_builder_t *builder, const ir_fact_t *wr
                                 const ir_unit_t **unit, const char **iri) {
     const ir_unit_t *known = ir_unit_find(written->object->text);
     if (known == NULL) {
-        return ir_fact_fault(builder, written,
-                             "ir:unitText \"%.40s\" is not in the table of units; correct it, or "
-                             "add qudt:hasUnit with an IRI for it, to take it as it is, without "
-                             "conversion",
-                             written->object->text.data);
+        return ir_fact_fault(
+            builder, written,
+            "ir:unitText \"%.40s\" is not in the table of units; correct it, or add qudt:hasUnit "
+            "with an IRI for it, to use it unchanged, without conversion",
+            written->object->text.data);
     }
     const ir_status_t status = qudt_iri(builder, known, iri);
     if (status == IR_OK) {

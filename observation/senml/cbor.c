@@ -36,7 +36,7 @@ typedef enum item_kind {
 
 typedef struct item {
     item_kind_t kind;
-    uint64_t integer; /* also of a tag */
+    uint64_t integer; /* also the number of a tag */
     double number;
     bool boolean;
     size_t length; /* of arrays and maps, or UNBOUNDED */

@@ -69,8 +69,8 @@ void ir_senml_fields_clear(ir_senml_fields_t *fields);
 void ir_senml_fields_fault(ir_senml_fields_t *fields, ir_reason_t reason, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Takes one field. A repeated label or a value of the wrong type is a fault of the record; for a
- * base field, of the pack. `value.kind` NONE: a type that no label has. For VD the JSON decoder
+/* Processes one field. A repeated label or a value of the wrong type is a fault of the record; for
+ * a base field, of the pack. `value.kind` NONE: a type that no label has. For VD the JSON decoder
  * passes the decoded bytes. */
 void ir_resolver_set(ir_resolver_t *resolver, ir_senml_fields_t *fields, ir_label_t label,
                      const ir_value_t *value, int position);

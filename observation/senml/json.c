@@ -330,14 +330,14 @@ void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
     body = strip(body);
     const survey_t survey = survey_text(body, NULL, NULL);
     if (survey.depth > resolver->limits->depth) {
-        ir_resolver_refuse(resolver, IR_REASON_TOO_DEEP, "nested %u deep, at most %u is taken",
+        ir_resolver_refuse(resolver, IR_REASON_TOO_DEEP, "nested %u deep, above the limit of %u",
                            survey.depth, resolver->limits->depth);
         return;
     }
     if (survey.commas >= resolver->limits->records ||
         survey.items / ITEMS_PER_RECORD >= resolver->limits->records) {
         ir_resolver_refuse(resolver, IR_REASON_TOO_MANY_RECORDS,
-                           "%zu records with %zu values, at most %u are taken", survey.commas + 1,
+                           "%zu records with %zu values exceed the limit of %u", survey.commas + 1,
                            survey.items + 1, resolver->limits->records);
         return;
     }

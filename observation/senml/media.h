@@ -17,8 +17,8 @@ typedef enum ir_media {
 /* Decides by the content type only. Ignores case and parameters ("; charset=utf-8"). */
 ir_media_t ir_media_parse(ir_view_t content_type);
 
-/* The same, but decides an open type by the body's first byte: a JSON array or a CBOR array.
- * UNKNOWN for anything else. */
+/* Like ir_media_parse, but decides an open type by the body's first byte: a JSON array or a CBOR
+ * array. UNKNOWN for anything else. */
 ir_media_t ir_media_of(ir_view_t content_type, ir_view_t body);
 const char *ir_media_text(ir_media_t media); /* SenML's content type; "unknown" for an open one */
 

@@ -223,7 +223,7 @@ static bool resolve_name(ir_resolver_t *resolver, ir_senml_fields_t *fields,
     if (size == 0 || size > IR_NAME_SIZE_MAX) {
         ir_senml_fields_fault(fields, IR_REASON_BAD_NAME,
                               size == 0 ? "no name: neither n nor bn"
-                                        : "name of %zu bytes, at most %d are taken",
+                                        : "name of %zu bytes exceeds the limit of %d",
                               size, IR_NAME_SIZE_MAX);
         return false;
     }
@@ -258,7 +258,7 @@ static bool resolve_unit(ir_resolver_t *resolver, ir_senml_fields_t *fields,
     }
     if (record->unit.size > IR_UNIT_SIZE_MAX) {
         ir_senml_fields_fault(fields, IR_REASON_BAD_FIELD,
-                              "unit of %zu bytes, at most %d are taken", record->unit.size,
+                              "unit of %zu bytes exceeds the limit of %d", record->unit.size,
                               IR_UNIT_SIZE_MAX);
         return false;
     }
@@ -276,7 +276,7 @@ static __int128 nanoseconds(double seconds) {
     return (__int128)whole * IR_SECOND_NS + (__int128)ns;
 }
 
-/* To the nearest whole microsecond. */
+/* Rounds to the nearest microsecond. */
 static __int128 whole_microseconds(__int128 ns) {
     const __int128 half = ns < 0 ? -MICROSECOND_NS / 2 : MICROSECOND_NS / 2;
     return (ns + half) / MICROSECOND_NS * MICROSECOND_NS;
@@ -409,7 +409,7 @@ bool ir_resolver_begin(ir_resolver_t *resolver, size_t n_records) {
     }
     if (n_records > resolver->limits->records) {
         ir_resolver_refuse(resolver, IR_REASON_TOO_MANY_RECORDS,
-                           "%zu records, at most %u are taken", n_records,
+                           "%zu records exceed the limit of %u", n_records,
                            resolver->limits->records);
         return false;
     }
@@ -438,7 +438,7 @@ ir_status_t ir_senml_decode(ir_media_t media, ir_view_t body, ir_senml_clock_t c
     ir_resolver_t resolver = {.arena = arena, .limits = limits, .clock = clock};
     if (body.size > limits->bytes) {
         ir_resolver_refuse(&resolver, IR_REASON_TOO_LARGE,
-                           "body of %zu bytes, at most %zu are taken", body.size, limits->bytes);
+                           "body of %zu bytes exceeds the limit of %zu", body.size, limits->bytes);
     } else if (media == IR_MEDIA_SENML_JSON) {
         ir_senml_decode_json(&resolver, body);
     } else if (media == IR_MEDIA_SENML_CBOR) {

@@ -15,7 +15,7 @@ typedef enum ir_pack_format { IR_PACK_JSON, IR_PACK_CBOR } ir_pack_format_t;
 typedef struct ir_pack_head {
     ir_view_t mote; /* base name of the records; empty: records have full names */
     size_t n_records;
-    unsigned version;  /* of SenML; 0: none is said */
+    unsigned version;  /* SenML's version; 0: not written */
     bool timeless;     /* no time follows */
     bool numbered;     /* written under our own label, which readers ignore (RFC 8428, 4.4) … */
     uint64_t sequence; /* … with this value, to make the body unique */

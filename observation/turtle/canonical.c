@@ -9,11 +9,11 @@
 
 #define XSD "http://www.w3.org/2001/XMLSchema#"
 #define NUMBER_SIZE 64
-#define DOUBLE_DIGITS 17 /* that tell every value from every other */
+#define DOUBLE_DIGITS 17 /* digits that distinguish any two values */
 #define FLOAT_DIGITS 9
 #define PART_DIGITS 9 /* of a duration: sums stay far from the limits of an int64_t */
 
-/* All return false, with nothing appended, when the text is no form of the type. */
+/* All of these return false, with nothing appended, when the text is not valid for the type. */
 typedef bool (*append_fn)(ir_buffer_t *out, ir_view_t text);
 
 static size_t count_digits(ir_view_t text, size_t at) {
@@ -32,7 +32,7 @@ static bool is(ir_view_t text, const char *other) {
 
 typedef struct digits {
     bool negative, pointed;
-    ir_view_t whole, fraction; /* without the zeros that say nothing */
+    ir_view_t whole, fraction; /* without superfluous zeros */
 } digits_t;
 
 static bool read_digits(ir_view_t text, digits_t *digits) {
@@ -169,8 +169,8 @@ static size_t find_zone(ir_view_t text) {
     return zone ? at : text.size;
 }
 
-/* Of dates and times: no zeros at the end of the seconds, UTC as "Z". Other zones say more than the
- * moment and stay. */
+/* Dates and times: no trailing zeros in the seconds, UTC as "Z". Other zones are kept, because they
+ * carry more information than the instant. */
 static bool append_time(ir_buffer_t *out, ir_view_t text) {
     const size_t zone = find_zone(text);
     const char *point = memchr(text.data, '.', zone);
@@ -190,7 +190,7 @@ static bool append_time(ir_buffer_t *out, ir_view_t text) {
 typedef struct duration {
     bool negative;
     int64_t months, seconds;
-    ir_view_t fraction; /* of a second, without zeros at its end */
+    ir_view_t fraction; /* of a second, without trailing zeros */
 } duration_t;
 
 static const struct {
@@ -345,7 +345,7 @@ static const struct {
     {XSD "yearMonthDuration", append_months},
 };
 
-/* White space around a value means nothing in all of these types. */
+/* All of these types ignore white space around a value. */
 static ir_view_t trim(ir_view_t text) {
     while (text.size > 0 && strchr(" \t\r\n", text.data[0]) != NULL) {
         text = ir_view(text.data + 1, text.size - 1);

@@ -3,11 +3,11 @@
 #include <stdarg.h>
 #include <uuid/uuid.h>
 
-/* Of blank nodes: UUIDv5 over the way to them. */
+/* The UUID namespace for naming blank nodes: the name is a UUIDv5 of the path to the node. */
 #define NODE_NAMESPACE "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a04"
 #define NODE_PREFIX IR_TURTLE_BASE "registry/node/"
 
-/* Statements of one subject that are quicker looked through than looked up. */
+/* Up to this many statements of a subject, a linear search is faster than the table. */
 #define FEW 16
 
 /* ---- faults ---- */
@@ -16,14 +16,16 @@ static uint64_t place_of(ir_origin_t at) {
     return (uint64_t)at.file << 32 | at.line;
 }
 
-/* Several sensors may find the same fault at what they share. */
+/* Whether this fault was already reported: several sensors may find it in a node that they
+ * share. */
 static bool is_told(ir_turtle_t *turtle, const char *text) {
     if (ir_name_table_find(&turtle->told, ir_view_text(text)) != NULL) {
         return true;
     }
     const ir_view_t kept = ir_arena_copy(turtle->arena, ir_view_text(text));
     if (kept.data != NULL) {
-        (void)ir_name_table_add(&turtle->told, kept, turtle); /* without memory: told again */
+        (void)ir_name_table_add(&turtle->told, kept, turtle); /* when memory is exhausted, it may be
+                                                               * reported again */
     }
     return false;
 }
@@ -48,7 +50,7 @@ ir_status_t ir_turtle_fault(ir_turtle_t *turtle, ir_origin_t at, const char *for
     return status;
 }
 
-/* The IRI's last segment: whoever writes the IRI writes that, with or without a prefix. */
+/* The IRI's last segment. It appears in every spelling of the IRI, with or without a prefix. */
 static ir_view_t local_name(ir_view_t iri) {
     size_t begin = iri.size;
     while (begin > 0 && strchr("/#:", iri.data[begin - 1]) == NULL) {
@@ -123,7 +125,8 @@ static bool name_node(ir_turtle_t *turtle, ir_node_t *node, ir_view_t way) {
     return node->iri != NULL;
 }
 
-/* The way to an object: from its subject by the predicate, the how manieth blank node there. */
+/* The path to an object: its subject, the predicate, and the index of the blank node among those
+ * objects. */
 static bool name_object(ir_turtle_t *turtle, const ir_node_t *subject, const ir_node_t *predicate,
                         ir_node_t *object) {
     uint64_t before = 0;
@@ -165,12 +168,12 @@ static void append(ir_turtle_t *turtle, ir_fact_t *fact) {
     ir_fact_chain(fact);
 }
 
-/* The first members, which say what the statement says, and in which file. */
+/* The first members: subject, predicate, object and file, which make a statement unique. */
 static ir_view_t key_of(const ir_fact_t *fact) {
     return ir_view((const char *)fact, offsetof(ir_fact_t, at.line));
 }
 
-/* A subject with few statements has them looked through, one with many has them in the table. */
+/* The statements of a subject are searched linearly if they are few, through the table if many. */
 static bool is_there(const ir_turtle_t *turtle, const ir_fact_t *fact) {
     if (fact->subject->n_facts > FEW) {
         return ir_name_table_find(&turtle->statements, key_of(fact)) != NULL;
@@ -184,7 +187,7 @@ static bool is_there(const ir_turtle_t *turtle, const ir_fact_t *fact) {
     return false;
 }
 
-/* Into the table, when it is time: all of the subject, or this one. */
+/* Adds to the table, once the subject has many statements: first all of them, then each new one. */
 static bool index_fact(ir_turtle_t *turtle, ir_fact_t *fact) {
     const ir_node_t *subject = fact->subject;
     if (subject->n_facts <= FEW) {

@@ -10,13 +10,13 @@
 #define RDF_REST "http://www.w3.org/1999/02/22-rdf-syntax-ns#rest"
 #define SUFFIX ".ttl"
 #define NOT_FOR_IRIS "<>\"{}|\\^`"
-#define LINE_KEPT 512                  /* bytes of a line that are known when it cannot be read */
-#define LOST_MAX ((size_t)1024 * 1024) /* bytes that are kept of what could not be read */
+#define LINE_KEPT 512                  /* bytes kept of a line, in case it cannot be read */
+#define LOST_MAX ((size_t)1024 * 1024) /* bytes kept of a text that could not be read */
 #define PREFIX_SIZE 100
 #define PART_SIZE 16
 
-/* serd does not say on which line a statement stood, so it is given single bytes and the lines are
- * counted here. It looks one byte ahead: white space that it has seen is not yet the next line. */
+/* serd does not report the line of a statement, so it is given single bytes and the lines are
+ * counted here. It reads one byte ahead: white space that it has read is not yet the next line. */
 typedef struct source {
     FILE *file;
     size_t bytes;
@@ -32,13 +32,14 @@ typedef struct reading {
     ir_turtle_t *turtle;
     SerdEnv *environment;
     source_t source;
-    unsigned part;                  /* how often serd began again */
-    unsigned first_line;            /* where it did */
-    bool failed;                    /* a syntax error was told since then */
+    unsigned part;                  /* number of times serd was restarted */
+    unsigned first_line;            /* where it was restarted */
+    bool failed;                    /* a syntax error was reported since then */
     bool ends;                      /* nothing more can be read */
     ir_status_t status;             /* IR_ERR_MEMORY */
     ir_error_t *error;              /* its text */
-    ir_node_t *described, *subject; /* of the last statement: its subject, and what it is part of */
+    ir_node_t *described, *subject; /* the last statement's subject, and the node that it is nested
+                                     * in */
 } reading_t;
 
 /* The file that is being read. */
@@ -50,7 +51,7 @@ static ir_origin_t at_line(const reading_t *reading, unsigned line) {
     return (ir_origin_t){reading->turtle->n_files - 1, line};
 }
 
-/* What stands before the labels of blank nodes in a part of the file but the first. */
+/* The prefix of blank nodes' labels in every part of the file except the first. */
 static int part_name(const reading_t *reading, char out[static PART_SIZE]) {
     return snprintf(out, PART_SIZE, "%u-", reading->part);
 }
@@ -65,7 +66,7 @@ static ir_status_t out_of_memory(const ir_turtle_t *turtle, ir_error_t *error) {
                         current(turtle)->path);
 }
 
-/* ---- what serd calls ---- */
+/* ---- serd's callbacks ---- */
 
 /* The next byte, or EOF. */
 static int read_byte(source_t *source) {
@@ -135,8 +136,8 @@ static ir_node_t *note_memory(reading_t *reading) {
     return NULL;
 }
 
-/* Reports an undeclared prefix once and then declares it, so that each name with it is the same
- * node everywhere. */
+/* Reports an undeclared prefix once and then declares it, so that a name with it is the same node
+ * everywhere. */
 static void declare(reading_t *reading, const SerdNode *given) {
     char name[PREFIX_SIZE + 1];
     char iri[sizeof name + sizeof IR_TURTLE_UNDECLARED];
@@ -167,7 +168,7 @@ static bool is_undeclared(ir_view_t iri) {
     return iri.size >= size && memcmp(iri.data, IR_TURTLE_UNDECLARED, size) == 0;
 }
 
-/* An illegal one is told where it stands first, and is a node like others. */
+/* An invalid IRI is reported only at its first occurrence, and then treated like any other node. */
 static ir_node_t *make_iri(reading_t *reading, ir_view_t iri) {
     const bool legal = legal_iri(iri);
     if (!legal) {
@@ -196,8 +197,8 @@ static ir_node_t *read_iri(reading_t *reading, const SerdNode *given) {
     return node;
 }
 
-/* serd counts its own labels, "b1", from one in each part of the file. Those that the file gives
- * are the same in all parts. */
+/* serd counts its own labels, "b1", from one in each part of the file. The labels in the file
+ * itself are the same in all parts. */
 static ir_view_t label_of(const reading_t *reading, const SerdNode *given) {
     char part[PART_SIZE];
     const size_t before = reading->part > 1 ? (size_t)part_name(reading, part) : 0;
@@ -207,7 +208,7 @@ static ir_view_t label_of(const reading_t *reading, const SerdNode *given) {
                : ir_view(label, given->n_bytes - before);
 }
 
-/* A label is its file's own: from the second file on, the file's name stands before it. */
+/* A label belongs to its file: from the second file on, it is prefixed with the file's name. */
 static ir_node_t *read_blank(reading_t *reading, const SerdNode *given) {
     ir_buffer_t key;
     ir_buffer_init(&key);
@@ -269,7 +270,7 @@ static ir_node_t *read_node(reading_t *reading, const SerdNode *given, const Ser
     }
 }
 
-/* serd recurses into what is nested, so its depth must have a bound. */
+/* serd recurses into nested nodes, so the depth must be bounded. */
 static bool depth_is_bearable(reading_t *reading, SerdStatementFlags flags, const ir_fact_t *fact) {
     if (flags & (SERD_ANON_O_BEGIN | SERD_LIST_O_BEGIN)) {
         fact->object->depth = fact->subject->depth + 1;
@@ -287,7 +288,7 @@ static bool depth_is_bearable(reading_t *reading, SerdStatementFlags flags, cons
     return true;
 }
 
-/* What is said with a term that is none says nothing of its subject and object. */
+/* A statement with an unknown term does not describe its subject or object. */
 static void spread_faults(const ir_fact_t *fact) {
     const bool predicate = fact->predicate->unknown;
     fact->subject->faulty = fact->subject->faulty || predicate || fact->object->unknown;
@@ -311,7 +312,7 @@ static SerdStatus on_statement(void *handle, SerdStatementFlags flags, const Ser
     fact.subject = read_node(reading, subject, NULL, NULL);
     fact.predicate = fact.subject != NULL ? read_node(reading, predicate, NULL, NULL) : NULL;
     fact.object = fact.predicate != NULL ? read_node(reading, object, datatype, language) : NULL;
-    if (fact.object == NULL) { /* told: the statement is left out */
+    if (fact.object == NULL) { /* reported: the statement is left out */
         if (fact.subject != NULL) {
             fact.subject->faulty = true;
         }
@@ -351,7 +352,7 @@ static SerdStatus on_error(void *handle, const SerdError *what) {
     return SERD_SUCCESS;
 }
 
-/* ---- what cannot be read ---- */
+/* ---- after a syntax error ---- */
 
 static void lose(ir_turtle_t *turtle, const char *text, size_t size) {
     if (turtle->lost.size + size <= LOST_MAX) {
@@ -361,8 +362,8 @@ static void lose(ir_turtle_t *turtle, const char *text, size_t size) {
     }
 }
 
-/* Goes on behind the statement that serd could not read. The next full stop at the end of a line
- * ends it, or, if its own is missing, the one after it. False at the end of the file. */
+/* Continues after the statement that serd could not read. It ends at the next full stop at the end
+ * of a line; if its own is missing, at the following one. False at the end of the file. */
 static bool pass_statement(reading_t *reading) {
     source_t *source = &reading->source;
     ir_turtle_t *turtle = reading->turtle;
@@ -385,9 +386,8 @@ static bool pass_statement(reading_t *reading) {
 /* ---- reading ---- */
 
 static ir_status_t too_large(const char *path, ir_error_t *error) {
-    return ir_error_set(error, IR_ERR_RANGE,
-                        "%s: larger than %zu MiB, the most that a registry may be", path,
-                        IR_TURTLE_SIZE_MAX >> 20);
+    return ir_error_set(error, IR_ERR_RANGE, "%s: larger than %zu MiB, the maximum for a registry",
+                        path, IR_TURTLE_SIZE_MAX >> 20);
 }
 
 static ir_status_t conclude(reading_t *reading, SerdStatus result) {
@@ -412,7 +412,7 @@ static ir_status_t conclude(reading_t *reading, SerdStatus result) {
     return reading->status;
 }
 
-/* Reads from where the file is up to its end or the next syntax error. */
+/* Reads from the current position to the end of the file or the next syntax error. */
 static SerdStatus read_part(reading_t *reading) {
     SerdReader *reader =
         serd_reader_new(SERD_TURTLE, reading, NULL, on_base, on_prefix, on_statement, NULL);
@@ -466,7 +466,7 @@ static ir_status_t open_file(const char *path, FILE **file, ir_error_t *error) {
     return IR_OK;
 }
 
-/* Enters the file, whose name no other one may have. */
+/* Adds the file to the list; its name must be unique. */
 static ir_status_t enter(ir_turtle_t *turtle, const char *path, ir_error_t *error) {
     const char *slash = strrchr(path, '/');
     ir_view_t name = ir_view_text(slash != NULL ? slash + 1 : path);

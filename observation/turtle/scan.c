@@ -2,7 +2,7 @@
 
 #include <ctype.h>
 
-/* Three quotes begin and end a text that may have several lines. */
+/* Three quotes begin and end a multi-line text. */
 static void take_quote(ir_turtle_scan_t *scan, int byte) {
     scan->run = byte == scan->last ? scan->run + 1 : 1;
     scan->stop = false;

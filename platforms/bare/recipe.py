@@ -21,7 +21,7 @@ from ..lab.payload import assignments, server_variables, write_tree
 from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats, ends
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
-# Servers of the roles, with their groups in tools/install. A guest needs only those of its own roles.
+# Servers of the roles, with their groups in tools/install. A guest needs only the servers of its roles.
 SERVERS = (("rabbitmq-server", "run"), ("haproxy", "run"), ("java", "fuseki"))
 NO_MACHINE = "bare metal has no virtual machine"
 EPMD = "/usr/bin/epmd"
@@ -128,7 +128,7 @@ class Recipe(Platform):
     def stop(self, guest, seconds):
         group = self.group(guest)
         if seconds and (supervisor := guest.own.get("supervisor")) in group.processes():
-            # On HUP runsvdir ends and tells every service to end.
+            # On HUP runsvdir ends and signals every service to end.
             os.kill(supervisor, signal.SIGHUP)
             wait_until(lambda: not group.processes(), seconds)
         for _ in range(50):

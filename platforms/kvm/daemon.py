@@ -40,7 +40,7 @@ hugetlbfs_mount = "{state}/huge"
 memory_backing_dir = "/var/lib/libvirt/qemu/ram"
 """
 
-# With host UUIDs of their own, two libvirtd on one machine count as two hosts, so guests can migrate between them.
+# With separate host UUIDs, two libvirtd on one machine count as two hosts, so guests can migrate between them.
 LIBVIRTD_CONF = """\
 unix_sock_rw_perms = "0700"
 auth_unix_ro = "none"

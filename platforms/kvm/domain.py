@@ -28,7 +28,7 @@ IOTUNE = {"disk.read-bps": "read_bytes_sec", "disk.write-bps": "write_bytes_sec"
 
 
 class Files(NamedTuple):
-    """Absolute paths."""
+    """The absolute paths of a domain's files."""
 
     kernel: str
     initrd: str
@@ -84,7 +84,7 @@ def put(parent, tag, text=None, **attributes):
 
 
 def text(machine):
-    """The XML."""
+    """Returns the domain's XML."""
     root = build(machine)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode") + "\n"

@@ -57,7 +57,7 @@ class View:
         return guest_memory(self.pid)
 
     def pairs(self, verb, *words):
-        """{name: value} of a virsh verb that prints `name : value` lines."""
+        """Returns {name: value} of a virsh verb that prints `name : value` lines."""
         lines = self.daemon.virsh(verb, self.machine.name, *words).splitlines()
         return {key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in lines) if colon}
 
@@ -239,7 +239,7 @@ def vhost(view):
 
 
 def rate(view):
-    """The rate in bit/s, if both directions have the same."""
+    """Returns the rate in bit/s, if it is the same in both directions."""
     to, back = shaping.limited(view.machine.interface), shaping.limited_received(view.machine.interface)
     return to if to == back else f"{to} to the guest, {back} from it"
 
@@ -271,5 +271,5 @@ READERS = {
 
 
 def in_effect(view, knobs):
-    """{knob: value} for the given knobs that this module can read."""
+    """Returns {knob: value} for the given knobs that this module can read."""
     return {knob: READERS[knob](view) for knob in knobs if knob in READERS}

@@ -101,7 +101,7 @@ def conditions(kernel, accelerator):
 
 
 def prove(kernel, accelerator):
-    """The Proof for this host; taken from the cache if it was made before."""
+    """Returns the Proof for this host, from the cache if it was made before."""
     basis = conditions(kernel, accelerator)
     kept = cache_directory() / f"proof-{hashlib.sha256(json.dumps(basis).encode()).hexdigest()[:16]}.json"
     try:

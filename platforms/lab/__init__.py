@@ -1,4 +1,4 @@
-"""What all platforms share: the lab's directory, guests, network, appliance, tuning and verbs.
+"""The parts common to all platforms: the lab's directory, guests, network, appliance, tuning and verbs.
 
     from platforms.lab import Guest, Lab, verbs
 

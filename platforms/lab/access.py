@@ -29,7 +29,7 @@ def execute(lab, name, argv, seconds=60, good=(0,), text=None):
 
 
 def execute_through(lab, name, argv):
-    """The same with this program's standard streams and without a time limit. Returns the exit status."""
+    """Does the same with this program's standard streams and without a time limit. Returns the exit status."""
     return subprocess.run(exec_argv(lab, name, argv), check=False).returncode
 
 

@@ -20,7 +20,7 @@ V2_CONTROLLER = {"blkio": "io", "cpuacct": "cpu", "freezer": "", "net_prio": Non
 
 
 def hierarchies():
-    """{controller: folder} of the version 1 hierarchies, and {"": folder} of version 2 if mounted."""
+    """Returns {controller: folder} of the version 1 hierarchies, and {"": folder} of version 2 if mounted."""
     found = {}
     with open("/proc/self/mounts", encoding="utf-8", errors="replace") as table:
         for line in table:
@@ -159,7 +159,7 @@ LIMITS = {
 
 
 def limit_file(knob):
-    """(controller, version, File) of a knob on this host."""
+    """Returns (controller, version, File) of a knob on this host."""
     limit = LIMITS[knob]
     found = version(limit.controller)
     return limit.controller, found, limit.v1 if found == 1 else limit.v2

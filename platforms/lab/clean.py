@@ -39,7 +39,7 @@ def shielded():
 
 
 def attempt(step, *words):
-    """Runs one clean-up step. A failure is printed, and the caller goes on. True on success."""
+    """Runs one clean-up step. A failure is printed, and the caller continues. True on success."""
     try:
         step(*words)
         return True

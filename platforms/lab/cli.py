@@ -80,7 +80,7 @@ def add_clone(parser):
 
 def add_stop(parser):
     add_guest(parser)
-    parser.add_argument("--seconds", type=float, default=None, help="before it is taken down hard")
+    parser.add_argument("--seconds", type=float, default=None, help="before it is stopped by force")
 
 
 def add_destroy(parser):
@@ -235,7 +235,7 @@ def do_stop(lab, arguments):
 
 
 def do_destroy(lab, arguments):
-    """takes a guest away, or everything with --all"""
+    """removes a guest, or everything with --all"""
     if arguments.all:
         verbs.destroy_all(lab)
         if arguments.images:

@@ -73,7 +73,7 @@ def output(argv, **options):
 
 
 def start(argv, **options):
-    """Starts a child in its own session. LabError when the program does not exist."""
+    """Starts a child process in its own session. Raises LabError if the program does not exist."""
     try:
         return subprocess.Popen(argv, start_new_session=True, **options)
     except OSError as error:
@@ -98,6 +98,6 @@ def need(program, group):
 
 
 def install(group):
-    """A remedy that tells how to install a group of tools/install, with a path that can be typed here."""
+    """A remedy that says how to install a group of tools/install, with a path that can be typed here."""
     here = Path.cwd()
     return f"run {INSTALLER.relative_to(here) if INSTALLER.is_relative_to(here) else INSTALLER} {group}"

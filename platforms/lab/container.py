@@ -1,5 +1,5 @@
-"""What the containers of all platforms have in common: they share the host's kernel, a control group sets their limits,
-and their eth0 is an interface in their own network namespace."""
+"""Properties common to the containers of all platforms: they share the host's kernel, a control group sets their
+limits, and their eth0 is an interface in their own network namespace."""
 
 from . import processes, shaping
 from .cgroup import LIMITS, Group, node_cpus
@@ -80,7 +80,8 @@ class Container(Platform):
 
 
 def wanted_limits(guest):
-    """{knob: value} for the cgroups: from the tuning. Without it a container gets the CPUs and memory of its size."""
+    """Returns {knob: value} for the cgroups: from the tuning. Without it a container gets the CPUs and memory of its
+    size."""
     wanted = {knob: value for knob, value in guest.tuning.items() if knob in LIMITS}
     if "numa.node" in wanted and "cpu.pin" not in wanted:
         wanted["cpu.pin"] = node_cpus(wanted["numa.node"])

@@ -1,6 +1,6 @@
 """Root filesystems of Debian releases with this project's dependencies installed, for builds and tests on a release
 other than the host's. mmdebstrap and tools/install make them; they are kept in the cache of tools/install. They are
-made again when their inputs change or after REFRESH_DAYS, so that they get updates.
+rebuilt when their inputs change or after REFRESH_DAYS, so that they get updates.
 
     with Root("trixie", ["build", "run"]) as root:
         root.sandbox(layer=FOLDER).run(["make", "build"], "build.log")

@@ -75,7 +75,7 @@ class Deployment:
             yield Tree(self.root, wanted, owner)
 
     def settings(self):
-        """{path below etc/river: text}."""
+        """Returns {path below etc/river: text}."""
         servers = payload.server_variables() if self.prefix else {key: f"/{path}" for path, key in self.server_paths()}
         values = {"NAME": self.server.name, "ADDRESS": self.server.address, "WORKER_PIN": "", "BROKER_SCHEDULERS": "", **servers}
         if not self.prefix:
@@ -85,7 +85,7 @@ class Deployment:
         return {"guest.conf": payload.assignments(values), **self.inventory.services.files(self.server), **units}
 
     def server_paths(self):
-        """(path below the root, key of payload.server_variables()) of the programs without a Debian package."""
+        """Returns (path below the root, key of payload.server_variables()) of the programs without a Debian package."""
         known = payload.server_variables()
         keys = {key for _, role in self.services for key in ROLES[role].servers if key in known}
         return [(SERVERS + Path(known[key]).name, key) for key in sorted(keys)]
@@ -112,12 +112,12 @@ class Deployment:
                 self.give(folder)
 
     def give(self, *paths):
-        """Makes them the services' user's."""
+        """Gives the files to the services' user."""
         if not self.prefix:
             for each in paths:
                 shutil.chown(each, USER, USER)
 
-    # ---- what is told before anything is changed ----
+    # ---- messages before anything is changed ----
 
     def check(self, files):
         for address in {self.server.address, self.server.outside or self.server.address, self.server.watch or self.server.address}:
@@ -155,7 +155,7 @@ class Deployment:
     # ---- planning the steps and doing them ----
 
     def plan(self, files):
-        """{service: (step to take, files that require it)}, in the order of the start."""
+        """Returns {service: (step to take, files that require it)}, in the order of the start."""
         return {name: running.action(running.process(self.root, name), files, name, role, ROLES[role].rereads)
                 for name, role in self.services}
 

@@ -54,10 +54,10 @@ class Guest:
         for role in self.roles:
             word, _, count = role.partition(":")
             if word not in ROLES or not re.fullmatch(r"([1-9]\d?)?", count):
-                raise LabError(f"role '{role}': it is one of {', '.join(ROLES)}, or ROLE:COUNT")
+                raise LabError(f"role '{role}': must be one of {', '.join(ROLES)}, or ROLE:COUNT")
 
     def services(self):
-        """(service name, role) of each process. worker:2 gives worker-1 and worker-2."""
+        """Yields (service name, role) of each process. worker:2 gives worker-1 and worker-2."""
         for role in self.roles:
             word, _, count = role.partition(":")
             for i in range(int(count or 1)):

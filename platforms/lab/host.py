@@ -140,7 +140,7 @@ def apply(lab, guest):
 
 
 def release(lab, guest):
-    """Restores the settings that no other guest needs."""
+    """Undoes the host settings made for this guest, except those that another guest still needs."""
     with lab.lock("host"):
         Journal(lab).release(guest.name)
 

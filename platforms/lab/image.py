@@ -71,19 +71,21 @@ FOREIGN = (
 
 
 def find_foreign(server):
-    """Its file on the host: the one that its variable names, the fetched one, or that of the path; None if there is none."""
+    """Returns its file on the host: the one that its variable names, the downloaded one, or the one on the path; None
+    if there is none."""
     candidates = (os.environ.get(server.variable), cache_directory() / server.cached, shutil.which(Path(server.place).name))
     return next((Path(each) for each in candidates if each and Path(each).is_file()), None)
 
 
 def extra_servers():
-    """{path in the root: file of the host} of the servers without a Debian package that are installed on the host."""
+    """Returns {path in the root: file of the host} of the servers without a Debian package that are installed on the
+    host."""
     return {each.place: found for each in FOREIGN if (found := find_foreign(each))}
 
 
 def extra_tools():
-    """{path in the root: folder or file of the host} of the measuring tools without a Debian package that are on the
-    host."""
+    """Returns {path in the root: folder or file of the host} of the measuring tools without a Debian package that are
+    on the host."""
     cache = cache_directory()
     places = {"usr/local/lib/pyperformance": cache / "pyperformance", "usr/local/share/php/bench.php": cache / "php" / "bench.php"}
     return {target: source for target, source in places.items() if source.exists()}
@@ -94,7 +96,7 @@ def extras(variant):
 
 
 def variants():
-    """The names of the appliance's variants besides the usual one."""
+    """Returns the names of the appliance's variants other than the usual one."""
     return sorted(path.name.removeprefix("packages-") for path in APPLIANCE.glob("packages-*"))
 
 
@@ -169,7 +171,7 @@ class Image:
         return self.kept(f"{base.name}-{kernel.name}.qcow2", lambda part: self.make_disk(base, kernel, part))
 
     def kernel(self, kind):
-        """(vmlinuz, initrd); made if missing."""
+        """Returns (vmlinuz, initrd); made if missing."""
         if given := self.given("kernel", kind):
             return tuple(map(Path, given))
         folder = self.kernel_folder(kind)
@@ -183,7 +185,7 @@ class Image:
         return self.kept(name, lambda part: self.make_kernel(apt, package, part))
 
     def apt(self, suite):
-        """The host's own apt, or for another release one with its own lists."""
+        """Returns the host's apt, or, for a different release, one with separate lists."""
         return Apt(suite, None if suite == release.of_host() else self.directory / f"apt-{suite}", netns.outside_argv())
 
     def kept(self, name, make):
@@ -212,7 +214,7 @@ class Image:
 
     def make_root(self, part, variant):
         suite = release.of_appliance()
-        # In namespaces of its own: if it is killed, no mount and no process remains.
+        # Runs in separate namespaces: if it is killed, no mount and no process remains.
         alone = [*netns.outside_argv(), command.need("unshare", "platforms"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         argv = [*alone, command.need("mmdebstrap", "platforms"), "--variant=minbase", "--quiet", "--format=directory",
                 '--aptopt=Apt::Install-Recommends "false"', '--dpkgopt=path-exclude=/usr/share/doc/*',

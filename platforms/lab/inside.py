@@ -23,15 +23,15 @@ PARSERS = {"inside.worker-pin": a_cpuset, "inside.broker-schedulers": int, "insi
 
 
 def effect(platform, guest):
-    """{knob: value} for the requested knobs that are in KNOBS. None when the guest has no such process; a text with all
-    values when processes differ."""
+    """Returns {knob: value} for the requested knobs that are in KNOBS. None when the guest has no such process; a text
+    with all values when processes differ."""
     asked = KNOBS & guest.tuning.keys()
     if not asked:
         return {}
     done = command.run(platform.exec_argv(guest, ["/bin/sh", "-c", LOOK]),
                        seconds=SECONDS * platform.patience(guest), good=None)
     if done.status != 0:
-        raise LabError(f"{guest.name} does not tell its tuning: {done.err.strip()}")
+        raise LabError(f"{guest.name} does not report its tuning: {done.err.strip()}")
     found = {knob: set() for knob in KNOBS}
     for line in done.out.splitlines():
         knob, _, text = line.partition(" ")

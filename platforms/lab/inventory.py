@@ -58,7 +58,7 @@ class Inventory:
         values = {key: initial for key, (initial, _) in RIVER_KEYS.items()} | self.known("river", section, RIVER_KEYS)
         for key, (_, words) in RIVER_KEYS.items():
             if words and values[key] not in words:
-                raise LabError(f"{self.path}: [river] {key} = {values[key]}: it is one of {', '.join(words)}")
+                raise LabError(f"{self.path}: [river] {key} = {values[key]}: must be one of {', '.join(words)}")
         return values
 
     def limits(self, section):
@@ -69,7 +69,7 @@ class Inventory:
         return {key: checked[key] for key in section}
 
     def sizes(self, section):
-        """{key: MiB}."""
+        """Returns {key: MiB}."""
         sizes = dict(SIZES)
         for key, text in self.known("sizes", section, SIZES).items():
             found = SIZE.fullmatch(text)
@@ -144,7 +144,7 @@ class Inventory:
         raise LabError(f"{self.path}: no server '{name}'; {f'there are {known}' if known else 'it wants a section [server NAME]'}")
 
     def having(self, roles, but):
-        """(server, role, ports) of the services with one of these roles on other servers than `but`."""
+        """Yields (server, role, ports) of the services with one of these roles on other servers than `but`."""
         for server in self.servers:
             ports = self.services.ports(server)
             for name, role in server.services():

@@ -20,7 +20,7 @@ def worker(deployment):
 
 
 def store(deployment, *words):
-    """What ir-store says."""
+    """Returns the output of ir-store."""
     name, root = worker(deployment), deployment.root
     program, settings = root / "opt/river/bin/ir-store", root / "etc/river/services" / name / "river.conf"
     if not settings.exists():

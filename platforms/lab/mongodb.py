@@ -14,7 +14,7 @@ USER = "worker"  # at the stores
 
 
 class MongoDB:
-    """What Services asks of a document server. `services`: those of the cluster."""
+    """The interface of a document server for Services. `services`: those of the cluster."""
 
     name = "mongodb"  # as in DOCUMENTS= and in tools/install
     ports = {"documents": 27017, "router": 27016, "config": 27019}
@@ -28,7 +28,7 @@ class MongoDB:
         return [nodes.place(each, self.ports[role]) for each in self.services.addresses(role)]
 
     def replica_sets(self):
-        """{name: "HOST:PORT,…"} of the replica sets of the role documents."""
+        """Returns {name: "HOST:PORT,…"} of the replica sets of the role documents."""
         sets = {}
         for guest in self.services.guests:
             if any(role == "documents" for _, role in guest.services()):
@@ -88,8 +88,8 @@ class MongoDB:
         return self.services.secret("mongodb-key")
 
     def set_up(self, name, hosts, more=None):
-        """For a replica set with logins: its key, and the script by which one of its members initiates the set and makes
-        USER. The script logs in as the members' own user, whose password is the key."""
+        """Returns, for a replica set with logins, its key and the script with which one of its members initiates the
+        set and creates USER. The script logs in as the members' own user, whose password is the key."""
         if not self.services.doors.logins:
             return {}
         uri = f"mongodb://__system@{hosts}/river?replicaSet={name}&authSource=local"

@@ -36,8 +36,8 @@ def split(text):
 
 
 def links():
-    """{name: link} of this network namespace, from `ip -d -j link`. Empty when ip is missing: then the lab has no
-    links."""
+    """Returns {name: link} of this network namespace, from `ip -d -j link`. Empty when ip is missing: then the lab has
+    no links."""
     if shutil.which("ip") is None:
         return {}
     return {each["ifname"]: each for each in json.loads(command.output(["ip", "-d", "-j", "link", "show"]) or "[]")}
@@ -48,9 +48,9 @@ def require(text):
     LabError when the profile is malformed."""
     profile, argument = split(text)
     if profile not in PROFILES:
-        raise LabError(f"network profile '{profile}': it is one of {', '.join(PROFILES)}")
+        raise LabError(f"network profile '{profile}': must be one of {', '.join(PROFILES)}")
     if (profile in NEED_ARGUMENT) != bool(argument):
-        raise LabError(f"network '{text}': " + (f"write {profile}:ARGUMENT" if not argument else "takes no argument"))
+        raise LabError(f"network '{text}': " + (f"write {profile}:ARGUMENT" if not argument else "accepts no argument"))
     REQUIREMENTS.get(profile, lambda _: None)(argument)
 
 

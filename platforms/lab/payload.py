@@ -41,7 +41,7 @@ READY_COMMAND = "exec ${{RIVER_ROOT-}}/opt/river/ready {seconds}"
 
 def program_folder(suite=""):
     """The folder with the programs for a guest of that release ("": the host's): $IR_BUILD, the build, or the installed
-    programs beside this folder. For another release than the host's they are built first, unless IR_BUILD is set."""
+    programs beside this folder. For a release other than the host's they are built first, unless IR_BUILD is set."""
     named = os.environ.get("IR_BUILD")
     if suite and not named and suite != release.of_host():
         return build_for(suite)
@@ -153,7 +153,7 @@ def write_files(folder, files):
 
 
 def settings(lab, guest):
-    """{path below etc/river: text}."""
+    """Returns {path below etc/river: text}."""
     others = [each for each in lab.guests() if each.name != guest.name]
     hosts = "".join(f"{each.address} {each.name}\n" for each in [guest, *others])
     return {

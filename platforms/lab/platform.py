@@ -28,7 +28,7 @@ EMULATED_PATIENCE = 6  # factor by which guests on an emulated CPU, or under a h
 
 
 class Stats(NamedTuple):
-    """A guest as seen from the host. Counters run since the guest's start. None where the host cannot tell."""
+    """A guest as seen from the host. Counters run since the guest's start. None where the host does not know."""
 
     cpu_seconds: float
     memory_bytes: int  # now
@@ -64,7 +64,7 @@ class Platform:
         raise NotImplementedError
 
     def kinds_here(self):
-        """Those of self.kinds that this host supports."""
+        """Returns those of self.kinds that this host supports."""
         return self.kinds
 
     def release(self):
@@ -80,7 +80,7 @@ class Platform:
         raise NotImplementedError
 
     def host_settings(self, guest):
-        """{path: text} of the host-wide settings (host.py) that the guest's tuning needs while it runs."""
+        """Returns {path: text} of the host-wide settings (host.py) that the guest's tuning needs while it runs."""
         settings = {}
         if guest.tuning.get("memory.ksm"):
             settings[host.KSM] = "1"
@@ -89,7 +89,7 @@ class Platform:
         return settings
 
     def host_effect(self, guest):
-        """{knob: value} of those settings, as the host has them now."""
+        """Returns {knob: value} of those settings, as the host has them now."""
         told = {}
         if "disk.scheduler" in guest.tuning:
             told["disk.scheduler"] = host.current(host.disk_of(self.lab.directory) / "queue" / "scheduler")
@@ -108,7 +108,7 @@ class Platform:
         left. Nothing to remove is fine."""
 
     def patience(self, guest):
-        """By which factor waits for a guest are longer than usual; more than 1 for emulated guests."""
+        """The factor by which waits for a guest are longer than usual; more than 1 for emulated guests."""
         return 1
 
     # ---- life of a guest ----
@@ -227,7 +227,7 @@ def ends(*paths, most=4096):
 
 
 def interfaces_bytes(interface):
-    """(received, sent) in bytes of an interface on this host; (None, None) when it does not exist."""
+    """Returns (received, sent) in bytes of an interface on this host; (None, None) when it does not exist."""
     import json
 
     done = command.run(["ip", "-j", "-s", "link", "show", "dev", interface], good=None)

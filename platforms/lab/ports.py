@@ -1,4 +1,4 @@
-"""Who listens on this machine, and where."""
+"""Finds which programs listen on this machine, and where."""
 
 import contextlib
 import re

@@ -36,7 +36,7 @@ class Inside:
         return [each for each in self.processes if read(each, "comm").strip() == name[:15]]
 
     def effect(self, guest):
-        """{knob: value} for the requested knobs that can be read from the processes."""
+        """Returns {knob: value} for the requested knobs that can be read from the processes."""
         readers = {
             "inside.worker-pin": self.worker_pin,
             "inside.broker-schedulers": self.schedulers,

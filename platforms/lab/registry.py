@@ -15,7 +15,7 @@ def names():
 def recipe(name):
     """The Recipe class of the platform of that name."""
     if name not in names():
-        raise LabError(f"platform '{name}': it is one of {', '.join(names())}")
+        raise LabError(f"platform '{name}': must be one of {', '.join(names())}")
     return importlib.import_module(f"platforms.{name}.recipe").Recipe
 
 

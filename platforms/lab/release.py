@@ -34,12 +34,12 @@ def of_appliance():
     """The release that IR_APPLIANCE_RELEASE names; else the host's."""
     named = os.environ.get(VARIABLE)
     if named and named not in KNOWN:
-        raise LabError(f"{VARIABLE}={named}: it is one of {', '.join(KNOWN)}")
+        raise LabError(f"{VARIABLE}={named}: must be one of {', '.join(KNOWN)}")
     return named or of_host()
 
 
 def sources(release):
-    """{file name: text} of the apt sources for a release. If the host has files for that release, they are used
+    """Returns {file name: text} of the apt sources for a release. If the host has files for that release, they are used
     unchanged. Otherwise the files for the host's own release are copied with the suite's name replaced. Files for other
     suites are left out."""
     there = sources_of(release)

@@ -31,7 +31,7 @@ ROLES = {
 
 
 def in_order(services):
-    """(service name, role) pairs in the order of their start."""
+    """Returns (service name, role) pairs in the order of their start."""
     order = list(ROLES)
     return sorted(services, key=lambda each: order.index(each[1]))
 

@@ -61,7 +61,7 @@ class Runit:
     def tell(self, name, verb):
         seconds = ROLES[self.roles[name]].stop_seconds if name in self.roles else LONGEST
         done = command.run(["sv", "-w", seconds, verb, self.service(name)], seconds=seconds + EXTRA_SECONDS, good=(0, 1))
-        if done.out.startswith("kill: "):  # what follows goes on, as under systemd
+        if done.out.startswith("kill: "):  # the following steps continue, as under systemd
             print(f"{name} did not end within {seconds} s and was killed", flush=True)
         elif done.status != 0:
             raise LabError(f"sv {verb} {name}: {(done.out + done.err).strip()}")
@@ -93,7 +93,7 @@ class Runit:
             if self.supervised(name):
                 self.tell(name, "force-stop")
         if number := self.supervisor():
-            os.kill(number, signal.SIGHUP)  # runsvdir ends, and tells every runsv to
+            os.kill(number, signal.SIGHUP)  # runsvdir ends, and signals every runsv to end
             wait_until(lambda: self.supervisor() is None, EXTRA_SECONDS)
         for name in self.roles:
             wait_until(lambda each=name: not self.supervised(each), EXTRA_SECONDS)

@@ -58,7 +58,7 @@ def now(files, path):
 
 
 def action(running, files, name, role, rereads):
-    """(step to take for a service, files that require it)."""
+    """Returns (step to take for a service, files that require it)."""
     if running is None:
         return START, []
     paths = differing(running, files, name, role)

@@ -88,7 +88,7 @@ class Doors:
 
 @dataclasses.dataclass
 class Wishes:
-    """What an inventory can configure. The initial values are those of a lab."""
+    """The options that an inventory can set. The initial values are those of a lab."""
 
     formats: str = "jsonld,senml"
     engine: str = "fuseki"  # engine of the role graph, one of GRAPH_PATHS
@@ -119,8 +119,8 @@ class Services:
         return [each.address for each in self.guests if any(word == role for _, word in each.services())]
 
     def places(self, role, first_port=None):
-        """(guest, service name, "ADDRESS:PORT") of every service of a role. With `first_port` the services of a guest
-        get consecutive ports, so that several fit on one address."""
+        """Yields (guest, service name, "ADDRESS:PORT") of every service of a role. With `first_port` the services of a
+        guest get consecutive ports, so that several fit on one address."""
         for guest in self.guests:
             for number, (name, word) in enumerate(guest.services()):
                 if word == role:
@@ -148,7 +148,7 @@ class Services:
         return place(host, port)
 
     def ports(self, guest):
-        """{service name: [(address, port)]} at which the services of a guest listen."""
+        """Returns {service name: [(address, port)]} at which the services of a guest listen."""
         return {name: PORTS[role](self, guest, number) for number, (name, role) in enumerate(guest.services())}
 
     def balancer_ports(self, guest, _number):
@@ -268,7 +268,7 @@ class Services:
     # ---- files ----
 
     def files(self, guest):
-        """{path below etc/river: text} for the services of one guest."""
+        """Returns {path below etc/river: text} for the services of one guest."""
         files = {"order": roles.listed(guest.services())}
         for number, (name, role) in enumerate(guest.services()):
             files[f"services/{name}/role"] = role + "\n"

@@ -10,7 +10,7 @@ LARGEST = 64 * 1024
 
 
 def read_ini(path):
-    """{section: {key: value}} in the order of the file."""
+    """Returns {section: {key: value}} in the order of the file."""
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#",), strict=True)
     parser.optionxform = str
     try:

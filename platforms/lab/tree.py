@@ -1,4 +1,4 @@
-"""The files of a server: the wanted ones and the present ones.
+"""A server's files: those that should be there, and those that are.
 
 All files are first made in a separate folder. Then only those that differ are put in place, each by a rename, so that a
 service that starts meanwhile finds complete files. Modes depend neither on the umask nor on the modes of the sources.
@@ -22,7 +22,7 @@ class Tree:
         self.root, self.wanted, self.owner = root, wanted, owner
 
     def changes(self):
-        """{path: "new", "changed" or "gone"}."""
+        """Returns {path: "new", "changed" or "gone"}."""
         found = {path: self.change(path) for path in self.wanted}
         return {path: change for path, change in found.items() if change} | {path: "gone" for path in self.left_over()}
 
@@ -35,7 +35,7 @@ class Tree:
         return "" if right and digest(path, there) == digest(path, self.wanted[path]) else "changed"
 
     def left_over(self):
-        """What an earlier deployment left."""
+        """Returns the files that an earlier deployment left."""
         found = [each for part in PARTS for each in (self.root / part).rglob("*") if not each.is_dir()]
         return sorted({str(each.relative_to(self.root)) for each in found} - set(self.wanted))
 
@@ -85,5 +85,5 @@ def size_and_time(file):
 
 
 def staged(folder):
-    """{path below the folder: file} of all files in a folder."""
+    """Returns {path below the folder: file} of all files in a folder."""
     return {str(each.relative_to(folder)): each for part in PARTS for each in (folder / part).rglob("*") if each.is_file()}

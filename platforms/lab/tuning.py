@@ -159,13 +159,13 @@ def normalise(knob, text, where):
 
 
 def read_profile(folder, names):
-    """{knob: value} of the profiles joined in `names`, such as "pinned+hugepages"."""
+    """Returns {knob: value} of the profiles joined in `names`, such as "pinned+hugepages"."""
     asked = {}
     for name in names.split("+"):
         path = Path(folder) / f"{name}.conf"
         if not re.fullmatch(r"[a-z0-9-]+", name) or not path.exists():
             known = sorted(each.stem for each in Path(folder).glob("*.conf"))
-            raise LabError(f"profile '{name}': it is one of {', '.join(known)}, or several joined by '+'")
+            raise LabError(f"profile '{name}': must be one of {', '.join(known)}, or several joined by '+'")
         for section, values in read_ini(path).items():
             for key, text in values.items():
                 asked[f"{section}.{key}"] = normalise(f"{section}.{key}", text, path.name)
@@ -173,7 +173,7 @@ def read_profile(folder, names):
 
 
 def read_words(words):
-    """{knob: value} of command-line words KNOB=VALUE."""
+    """Returns {knob: value} of command-line words KNOB=VALUE."""
     asked = {}
     for word in words:
         knob, _, text = word.partition("=")

@@ -27,7 +27,7 @@ LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 @contextlib.contextmanager
 def hold(lab, name):
-    """(guest, platform), with the guest's lock held."""
+    """Yields (guest, platform), with the guest's lock held."""
     lab.load(name)
     with lab.lock(f"guest-{name}"):
         guest = lab.load(name)
@@ -106,7 +106,7 @@ def resolve(lab, platform, guest):
 def resolve_size(guest):
     sizes = read_sizes(PLATFORMS / "sizes.conf")
     if guest.size not in sizes:
-        raise LabError(f"size '{guest.size}': it is one of {', '.join(sizes)}")
+        raise LabError(f"size '{guest.size}': must be one of {', '.join(sizes)}")
     for key, value in sizes[guest.size].items():
         setattr(guest, key, getattr(guest, key) or value)
 
@@ -274,7 +274,7 @@ def tidy(lab):
 
 def destroy_all(lab):
     """Removes every guest, the bridge and the lab's network namespace, and restores the host's settings. Images and key
-    stay. Goes on after a failure, and raises at the end when something could not be removed."""
+    stay. Continues after a failure, and raises an error at the end if something could not be removed."""
     guests = lab.guests()
     children_first = sorted(guests, key=lambda each: (depth(each, guests), each.name), reverse=True)
     gone = [clean.attempt(destroy, lab, each.name) for each in children_first]
@@ -300,7 +300,7 @@ def depth(guest, guests):
 
 
 def status(lab, name):
-    """"absent", "stopped", "running" or "frozen"."""
+    """Returns "absent", "stopped", "running" or "frozen"."""
     if not lab.has(name):
         return ABSENT
     guest = lab.load(name)

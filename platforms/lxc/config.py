@@ -46,8 +46,7 @@ def network(recipe, guest):
     elif profile in ("passthrough", "sriov"):
         how = [("type", "phys"), ("link", recipe.device_of_pci(argument))]
     else:
-        # LXC looks for a bridge in /sys, which may belong to another network namespace than this one. So a script
-        # attaches it.
+        # LXC looks for a bridge in /sys, which may belong to a different network namespace. So a script attaches it.
         how = [("type", "veth"), ("veth.pair", lab.interface(guest)), ("script.up", recipe.script_path(guest))]
     address = f"{guest.address}/{lab.network.prefix_length}"
     how += [("name", "eth0"), ("flags", "up"), ("ipv4.address", address)]

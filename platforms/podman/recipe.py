@@ -211,7 +211,7 @@ class Recipe(Container):
             return ABSENT
         done = self.podman(guest, "container", "inspect", "--format={{.State.Status}}", self.lab.name(guest), good=None)
         if done.status != 0 and "no such container" not in done.err.lower():
-            raise LabError(f"Podman cannot tell whether {guest.name} runs: {done.err.strip()}")
+            raise LabError(f"Podman cannot determine whether {guest.name} runs: {done.err.strip()}")
         return STATES.get(done.out.strip(), STOPPED) if done.status == 0 else ABSENT
 
     # ---- within a guest ----

@@ -23,7 +23,7 @@ HOTPLUG = Path(__file__).resolve().parent / "hotplug"
 
 
 class Places(NamedTuple):
-    """What the guest's record does not hold. `disks` are (format, path, writable), the root's first."""
+    """Places that are not in the guest's record. `disks` are (format, path, writable), the root's first."""
 
     name: str
     kernel: str
@@ -195,7 +195,7 @@ def machine(guest, places):
 
 
 def command_line(guest):
-    """Linux drops Xen's emulated disks and NICs if paravirtual ones exist, unless told not to."""
+    """Linux drops Xen's emulated disks and NICs if paravirtual ones exist, unless configured not to."""
     emulated_disk, emulated_nic = bus(guest) == "ide", nic(guest) == EMULATED
     words = ["root=LABEL=river-root", "rw", "quiet", f"console={'ttyS0' if guest.kind == 'hvm' else 'hvc0'}"]
     if emulated_disk or emulated_nic:

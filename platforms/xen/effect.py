@@ -69,7 +69,7 @@ def balloon(name):
 
 
 def disk_cache(number, bus):
-    """"none" when dom0 bypasses its page cache for the root disk."""
+    """Returns "none" if dom0 bypasses its page cache for the root disk."""
     path = backend(number, "vbd", ROOT_DEVICE["hda" if bus == "ide" else "xvda"])
     if path is None:
         return None
@@ -81,7 +81,7 @@ def disk_cache(number, bus):
 
 
 def disk_bus(name):
-    """"ide" while the guest sees an emulated disk."""
+    """Returns "ide" while the guest sees an emulated disk."""
     devices = [each.get("vdev", "") for each in xl.config(name).get("disks", [])]
     return "ide" if devices and devices[0].startswith("hd") else "xen"
 

@@ -1,4 +1,5 @@
-"""Checks whether this host is a Xen dom0 with all that guests need: findings with remedies, and facts."""
+"""Checks whether this host is a Xen dom0 with everything that guests need. Returns findings (each with a remedy) and
+facts about the host."""
 
 import functools
 import os
@@ -40,7 +41,7 @@ def find_toolstack():
     remedy = "start xenstored and xenconsoled: service xen start (modules xen-privcmd, xen-evtchn, xen-gntdev)"
     try:
         xl.said("list")
-        return look("toolstack", "xen_version" in xl.info(), "xl info tells no version", remedy)
+        return look("toolstack", "xen_version" in xl.info(), "xl info prints no version", remedy)
     except LabError as error:
         return look("toolstack", False, str(error).splitlines()[0], remedy)
 

@@ -178,7 +178,7 @@ class Recipe(SshPlatform):
         )
 
     def disk_bytes(self, guest, told):
-        """(read, written) in bytes. xentop counts what dom0's kernel serves; for a disk that qemu serves, qemu
+        """Returns (read, written) in bytes. xentop counts what dom0's kernel serves; for a disk that qemu serves, qemu
         counts."""
         if self.disk(guest).format == "qcow2":
             return xl.block_stats(self.lab.name(guest))
@@ -235,7 +235,7 @@ class Recipe(SshPlatform):
         return disk.of(guest, self.folder(guest), self.lab.name(guest))
 
     def logs(self, guest):
-        """What xl, qemu and xenconsoled logged about the guest, including older files."""
+        """Returns what xl, qemu and xenconsoled logged about the guest, including older files."""
         return Path(xl.LOGS).glob(f"**/*-{self.lab.name(guest)}.log*")
 
     def bridged(self, guest):

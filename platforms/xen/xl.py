@@ -30,7 +30,7 @@ def said(*words, seconds=60):
 
 
 def parse_list(text):
-    """{name: Domain} of `xl list`."""
+    """Returns {name: Domain} of `xl list`."""
     found = {}
     for line in text.splitlines()[1:]:
         name, number, memory, vcpus, flags, seconds = line.rsplit(None, 5)
@@ -58,7 +58,7 @@ def link(path):
 
 
 def parse_info(text):
-    """{key: text} of `xl info`. Indented lines and lines without a key are left out."""
+    """Returns {key: text} of `xl info`. Indented lines and lines without a key are left out."""
     pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith(" "))
     return {key.strip(): value.strip() for key, value in pairs}
 
@@ -68,7 +68,7 @@ def info():
 
 
 def parse_node_cpus(text):
-    """{node: set of CPUs} from the cpu_topology table of `xl info -n`."""
+    """Returns {node: set of CPUs} from the cpu_topology table of `xl info -n`."""
     nodes, inside = {}, False
     for line in text.splitlines():
         if not line.startswith((" ", "cpu:")):
@@ -93,7 +93,7 @@ def affinities(name):
 
 
 def parse_schedule(text):
-    """(weight, cap) from `xl sched-credit2 -d NAME`."""
+    """Returns (weight, cap) from `xl sched-credit2 -d NAME`."""
     weight, cap = text.splitlines()[-1].split()[-2:]
     return int(weight), int(cap)
 
@@ -108,7 +108,7 @@ def config(name):
 
 
 def parse_top(text, name):
-    """{column: text} of a domain from `xentop -b`. The name comes first, then the state as one word."""
+    """Returns {column: text} of a domain from `xentop -b`. The name comes first, then the state as one word."""
     lines = text.splitlines()
     columns = lines[0].split()
     for line in lines[1:]:
@@ -123,7 +123,8 @@ def top(name):
 
 
 def parse_block_stats(text):
-    """(bytes read, bytes written) of all disks that qemu serves for a guest, from its monitor's `info blockstats`."""
+    """Returns (bytes read, bytes written) of all disks that qemu serves for a guest, from its monitor's `info
+    blockstats`."""
     return tuple(sum(map(int, re.findall(rf"\b{word}_bytes=(\d+)", text))) for word in ("rd", "wr"))
 
 
@@ -132,7 +133,7 @@ def block_stats(name):
 
 
 def parse_memory_nodes(text, number):
-    """{node: pages} of a domain, from the latest answer to the hypervisor's debug key "u"."""
+    """Returns {node: pages} of a domain, from the latest answer to the hypervisor's debug key "u"."""
     nodes, inside = {}, False
     for line in text.rpartition("Memory location of each domain")[2].splitlines():
         words = line.replace("(XEN)", "").split()

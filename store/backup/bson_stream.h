@@ -10,13 +10,13 @@
 
 #include <bson/bson.h>
 
-/* A document has at most 16 MiB (MongoDB, "Limits and Thresholds"); those of the server's own, 16
+/* A document has at most 16 MiB (MongoDB, "Limits and Thresholds"); the server's internal ones, 16
  * KiB more. */
 #define IR_BSON_DOCUMENT_MAX ((size_t)(16 * 1024 + 16) * 1024)
 
 /* Zeroed, then ir_buffer_init(&held). */
 typedef struct ir_bson_stream {
-    ir_buffer_t held; /* documents that were not taken yet; the last one may be incomplete */
+    ir_buffer_t held; /* documents not yet returned; the last one may be incomplete */
     size_t at;        /* where the next one begins */
 } ir_bson_stream_t;
 
@@ -27,7 +27,7 @@ ir_status_t ir_bson_stream_add(ir_bson_stream_t *stream, ir_view_t bytes, ir_err
  * IR_ERR_SYNTAX: the bytes are not a document. */
 ir_status_t ir_bson_stream_next(ir_bson_stream_t *stream, bson_t *document, ir_error_t *error);
 
-/* The number of held bytes that were not taken yet. */
+/* The number of held bytes not yet returned. */
 size_t ir_bson_stream_left(const ir_bson_stream_t *stream);
 
 #endif

@@ -32,7 +32,7 @@ ir_status_t ir_backup_path(const char *folder, const char *name, char path[stati
 
 struct ir_backup_writer {
     char path[PATH_MAX];
-    int fd; /* for fsync; zlib has another one of the same file */
+    int fd; /* for fsync; zlib holds a second descriptor for the file */
     gzFile file;
 };
 

@@ -27,7 +27,7 @@ ir_status_t ir_backup_write(ir_backup_writer_t *writer, ir_view_t bytes, ir_erro
  * allowed. */
 ir_status_t ir_backup_close(ir_backup_writer_t *writer, ir_error_t *error);
 
-/* Takes a part of a file. Any status except IR_OK stops the reading with that status. */
+/* Receives part of a file. Any status except IR_OK stops the reading with that status. */
 typedef ir_status_t (*ir_backup_take_fn)(void *context, ir_view_t bytes);
 
 /* Reads an expanded file. IR_ERR_NOT_FOUND: the file does not exist. */

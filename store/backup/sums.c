@@ -101,7 +101,7 @@ ir_status_t ir_backup_sums_write(const char *folder, uint64_t *bytes, ir_error_t
 
 /* ---- checking ---- */
 
-/* A name that is too long is without its end. */
+/* A name that is too long is truncated. */
 static ir_status_t check_line(const char *folder, char *line, ir_error_t *error) {
     char path[PATH_MAX];
     char sum[SUM_SIZE];

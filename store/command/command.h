@@ -60,8 +60,9 @@ typedef struct ir_stores {
 /* Initiates the replica set in the document store's URI, if that has not been done. */
 ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error);
 
-/* The same; then prepares both stores for writing: tables, indexes, the registry's graph. With
- * options->again, IR_ERR_NOT_FOUND for a store that is not set up, and nothing is done. */
+/* Calls ir_store_initiate, then prepares both stores for writing: tables, indexes, the registry's
+ * graph. With options->again, IR_ERR_NOT_FOUND for a store that is not set up, and nothing is
+ * done. */
 ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error);
 
 /* Shows what the stores hold. Returns false when one of them cannot be queried; the reason is
@@ -70,8 +71,8 @@ bool ir_store_status(const ir_stores_t *stores);
 
 /* The result of a comparison with ledgers. */
 typedef enum ir_verify_outcome {
-    IR_VERIFY_GOOD,    /* nothing is missing, doubled or foreign */
-    IR_VERIFY_CUT_OFF, /* as far as truncated ledgers show, nothing is missing or doubled */
+    IR_VERIFY_GOOD,    /* nothing is missing, duplicated or foreign */
+    IR_VERIFY_CUT_OFF, /* as far as truncated ledgers show, nothing is missing or duplicated */
     IR_VERIFY_WRONG
 } ir_verify_outcome_t;
 

@@ -20,7 +20,7 @@ typedef struct exporting {
 
 /* ---- what is wanted ---- */
 
-/* 0: there is none of this name. */
+/* 0: there is none with this name. */
 static int find_flag(ir_view_t name) {
     static const int flags[] = {IR_FLAG_GOOD, IR_FLAG_NOT_EVALUATED, IR_FLAG_SUSPECT, IR_FLAG_FAIL,
                                 IR_FLAG_MISSING};

@@ -118,7 +118,7 @@ ir_status_t ir_store_last(const ir_stores_t *stores, ir_error_t *error) {
         ir_buffer_free(&listing.text);
     }
     if (status == IR_OK && listing.mote != NULL && listing.count == 0) {
-        status = ir_error_set(error, IR_ERR_NOT_FOUND, "last: nothing is stored of a mote '%s'",
+        status = ir_error_set(error, IR_ERR_NOT_FOUND, "last: no data is stored for mote '%s'",
                               listing.mote);
     }
     for (size_t i = 0; i < listing.count; i++) {

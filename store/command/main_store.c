@@ -14,7 +14,7 @@ static const ir_setting_t settings[] = {
     IR_FORMAT_SETTINGS(ir_store_options_t, format),
     IR_REGISTRY_SETTING(ir_store_options_t, registry, " init puts them into the graph store."),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
-     FIELD(timeout_ns), "Longest wait for one answer of a store."},
+     FIELD(timeout_ns), "Maximum time to wait for an answer from a store."},
     {"again", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(again),
      "init: only stores that were set up before; one that came back empty is refused."},
     {"shards", 0, IR_SETTING_TEXT, "SETS", NULL, 0, 0, NULL, FIELD(shards),
@@ -60,7 +60,7 @@ static const ir_setting_t settings[] = {
      "rejected, reprocess, purge: only messages that arrived before this time; export: only "
      "earlier observations."},
     {"limit", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "0", FIELD(limit),
-     "rejected, reprocess: most messages; export: most observations; 0: all."},
+     "rejected, reprocess: maximum number of messages; export: of observations; 0: all."},
     {"queue", 'q', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(queue),
      "rejected: look at messages that the broker itself moved to ir.rejected, which no worker "
      "read, instead of the documents."},
@@ -116,36 +116,36 @@ const ir_program_t ir_store_program = {
         "init|initiate|status|verify|export|last|rejected|reprocess|purge|compact|backup|restore "
         "[LEDGER…|VERB [ID]|DIR]",
     .notes =
-        "init      makes tables, collections, indexes and directories, and puts the registry\n"
-        "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
-        "          of the URI's hosts; on a mongos, the collections are sharded; repeatable.\n"
-        "initiate  makes that replica set only: for config servers and shards; and a user, if one\n"
-        "          is named.\n"
+        "init      creates tables, collections, indexes and directories, and puts the registry\n"
+        "          into the graph store; initiates a MongoDB replica set that does not exist yet,\n"
+        "          with the hosts in the URI; on a mongos, shards the collections; repeatable.\n"
+        "initiate  only initiates that replica set: for config servers and shards; and makes a\n"
+        "          user, if one is named.\n"
         "status    counts what is there.\n"
-        "verify    holds ledgers against raw messages, observations and graph (not a store that\n"
-        "          is null:); exit status 0 only if nothing is missing, doubled or foreign; 3 if\n"
-        "          nothing is missing or doubled, but a ledger was cut off.\n"
-        "export    writes observations with their newest verdict in the order of their ids, which\n"
-        "          is that of time, or all statements. --after the last id goes on where an "
-        "export\n"
-        "          ended, or with --limit where the page did.\n"
+        "verify    compares ledgers with raw messages, observations and graph (not with a store\n"
+        "          that is null:); exit status 0 only if nothing is missing, doubled or foreign;\n"
+        "          3 if nothing is missing or doubled, but a ledger was cut off.\n"
+        "export    writes observations with their newest verdict, or all statements. Observations\n"
+        "          are in the order of their ids, which is the order of time. --after with the\n"
+        "          last id continues where an export, or with --limit a page, ended.\n"
         "last      shows the newest observation of each sensor with its newest verdict.\n"
-        "rejected  list, show ID, replay [ID] or drop [ID]: messages of which something was\n"
-        "          refused and that wait to be dealt with, from the raw documents by mote, reason\n"
-        "          and time of arrival. show writes the body as it came, and on standard error "
-        "what\n"
-        "          became of it; replay publishes it again as what it was, with its first "
-        "arrival;\n"
-        "          drop notes that it is done with. With --queue, what no worker read.\n"
-        "reprocess analyses stored raw messages again: what is good now is stored, and flags that\n"
-        "          are others now become revisions. May be interrupted and repeated.\n"
-        "purge     says what the motes of --mote sent, or what is older than --older-than, as\n"
-        "          messages, observations and revisions; with --yes, removes it from both stores.\n"
-        "          With --what=graph: graphs of days, or segments of N-Quads, that are older.\n"
-        "compact   makes the files of Fuseki's TDB2, which only grow, as small as they can be.\n"
-        "backup    saves both stores, and the files of --with, into a new folder in DIR; beside\n"
-        "          running workers.\n"
-        "restore   brings them back from DIR, a backup or a folder of backups (the newest), into\n"
+        "rejected  list, show ID, replay [ID] or drop [ID]: messages with refusals that are not "
+        "yet\n"
+        "          dealt with, from the raw documents, by mote, reason and time of arrival. show\n"
+        "          writes the body unchanged, and its history on standard error; replay\n"
+        "          republishes the message with its first arrival; drop marks it as dealt with.\n"
+        "          With --queue: messages that no worker read.\n"
+        "reprocess analyses stored raw messages again: stores observations that are now valid, "
+        "and\n"
+        "          writes changed flags as revisions. May be interrupted and repeated.\n"
+        "purge     shows how much the motes of --mote sent, or how much is older than "
+        "--older-than,\n"
+        "          in messages, observations and revisions; with --yes, removes it from both\n"
+        "          stores. With --what=graph: older graphs of days, or older segments of N-Quads.\n"
+        "compact   shrinks the files of Fuseki's TDB2, which otherwise only grow.\n"
+        "backup    saves both stores, and the files of --with, to a new folder in DIR, while\n"
+        "          workers run.\n"
+        "restore   restores them from DIR, a backup or a folder of backups (the newest), into\n"
         "          stores that are lost, and completes the graph from the documents.\n"
         "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,

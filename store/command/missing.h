@@ -7,7 +7,7 @@
 #include "store/documents/documents.h"
 #include "store/graph/graph.h"
 
-/* What a comparison of the graph with the documents found. */
+/* The result of comparing the graph with the documents. */
 typedef struct ir_missing {
     ir_id_set_t messages;             /* raw ids of the messages with missing items; owned */
     uint64_t observations, revisions; /* that the graph lacks */

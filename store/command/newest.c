@@ -137,7 +137,7 @@ void ir_newest_apply(const ir_revision_list_t *list, ir_observation_t *observati
  * of ids, revisions ahead. */
 typedef struct walk {
     ir_documents_t *documents;
-    ir_revision_list_t list; /* those of observations whose ids are from `begin` to before `end` */
+    ir_revision_list_t list; /* revisions of observations with ids from `begin` to before `end` */
     ir_id_t begin, end;
     ir_each_observation_fn each;
     void *context;

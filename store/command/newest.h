@@ -40,7 +40,7 @@ void ir_newest_apply(const ir_revision_list_t *list, ir_observation_t *observati
 ir_status_t ir_newest_each(ir_documents_t *documents, const ir_observation_selection_t *selection,
                            ir_each_observation_fn each, void *context, ir_error_t *error);
 
-/* The same for the newest observation, by its time, of one series. */
+/* Calls `each` for the newest observation, by its time, of one series. */
 ir_status_t ir_newest_last(ir_documents_t *documents, const char *mote, const char *sensor,
                            ir_each_observation_fn each, void *context, ir_error_t *error);
 

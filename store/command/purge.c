@@ -130,7 +130,7 @@ static ir_status_t prepare(ir_purge_t *purge) {
     }
     if (status == IR_OK && !ir_documents_keeps(purge->stores->documents)) {
         return ir_error_set(purge->error, IR_ERR_USAGE,
-                            "documents null: does not know what a mote sent");
+                            "with documents null: there is no record of what a mote sent");
     }
     purge->motes = purge->selection.mote;
     purge->selection.mote = NULL;

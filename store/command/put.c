@@ -5,7 +5,7 @@
 #include <time.h>
 
 #define TRIES 6
-#define FIRST_WAIT_NS (200 * IR_MILLISECOND_NS) /* doubled after each try */
+#define FIRST_WAIT_NS (200 * IR_MILLISECOND_NS) /* doubles after each attempt */
 
 typedef ir_outcome_t (*ir_put_fn)(void *store, ir_batch_t *batch, ir_error_t *error);
 

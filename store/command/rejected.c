@@ -163,7 +163,7 @@ static ir_status_t show_one(ir_rejected_t *rejected, const ir_raw_document_t *ra
 
 /* ---- replay ---- */
 
-/* A message whose times are relative to an arrival that was never stamped would become another
+/* A message whose times are relative to an arrival that was never stamped would become a different
  * message now. */
 static ir_status_t can_be_replayed(const ir_rejected_t *rejected, const ir_raw_document_t *raw,
                                    bool *can) {
@@ -191,7 +191,7 @@ static ir_status_t replay_one(ir_rejected_t *rejected, const ir_raw_document_t *
     if (!can) {
         tell_unfit(
             rejected, raw,
-            "it has no arrival stamp, on which its times depend; ir-store reprocess can take it");
+            "its times depend on an arrival stamp, which it lacks; use ir-store reprocess for it");
         return IR_OK;
     }
     if (rejected->replay == NULL) {

@@ -42,7 +42,7 @@ ir_status_t ir_rejected_write(ir_rejected_t *rejected, ir_view_t body);
 /* Appends `"key":"time"`, preceded by a comma. */
 void ir_rejected_append_time(ir_buffer_t *out, const char *key, int64_t time_ns);
 
-/* The same command for messages in the queue (rejected_queue.c). */
+/* Runs the command for messages in the queue (rejected_queue.c). */
 ir_status_t ir_rejected_in_queue(ir_rejected_t *rejected);
 
 #endif

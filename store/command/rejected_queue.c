@@ -24,8 +24,8 @@ typedef struct ir_letter {
 
 /* ---- reading one ---- */
 
-/* A letter from a worker, or from a broker that took a message aside, has its own headers with what
- * they knew. */
+/* A letter from a worker, or from a broker that took a message aside, has separate headers with
+ * what they knew. */
 static void read_told(const ir_assembled_t *message, const ir_headers_t *headers,
                       ir_letter_t *letter) {
     const ir_view_t name = ir_headers_text(headers, "name");

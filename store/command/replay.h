@@ -1,6 +1,6 @@
-/* Publishes stored messages to ir.observations again, with publisher confirms. They keep their
- * first arrival, their sender's name and their time of sending, so that a worker computes the same
- * ids. One thread. */
+/* Republishes stored messages to ir.observations, with publisher confirms. They keep their first
+ * arrival, their sender's name and their time of sending, so that a worker computes the same ids.
+ * One thread. */
 #ifndef IR_STORE_COMMAND_REPLAY_H
 #define IR_STORE_COMMAND_REPLAY_H
 
@@ -25,7 +25,7 @@ typedef struct ir_republisher_message {
 } ir_republisher_message_t;
 
 /* OK: it was written. REFUSED: AMQP or the broker cannot accept this message. RETRY: everything
- * since the last flush must be published again. */
+ * since the last flush must be republished. */
 ir_outcome_t ir_republisher_publish(ir_republisher_t *replay,
                                     const ir_republisher_message_t *message, ir_error_t *error);
 

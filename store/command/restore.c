@@ -109,10 +109,11 @@ static ir_status_t check_servers(ir_restoring_t *restoring) {
         ir_backup_graph_name(i, name);
         status = ir_backup_path(restoring->folder, name, path, restoring->error);
         if (status == IR_OK && (access(path, F_OK) == 0) != (i < servers)) {
-            status = ir_error_set(restoring->error, IR_ERR_USAGE,
-                                  "%s was made with another number of graph servers than the %zu "
-                                  "of the graph setting; name the same number, in the same order",
-                                  restoring->folder, servers);
+            status =
+                ir_error_set(restoring->error, IR_ERR_USAGE,
+                             "%s was made with a different number of graph servers than the %zu in "
+                             "the graph setting; name the same number, in the same order",
+                             restoring->folder, servers);
         }
     }
     return status;

@@ -10,7 +10,7 @@
  * and reports them to the ledger. Memory holds what decoding one message needs. */
 ir_status_t ir_verify_raw(ir_documents_t *documents, ir_ledger_t *ledger, ir_error_t *error);
 
-/* The same for single messages; the walk is the context of `see`. */
+/* Compares single messages; the walk is the context of `see`. */
 typedef struct ir_verify_walk ir_verify_walk_t;
 ir_verify_walk_t *ir_verify_walk_new(ir_ledger_t *ledger); /* NULL when memory is exhausted */
 void ir_verify_walk_free(ir_verify_walk_t *walk);

@@ -20,11 +20,12 @@ typedef struct ir_documents_options {
     const char *password; /* for mongodb, so that it need not be in the URI; or NULL */
     int64_t timeout_ns;   /* for one call to a server, or for waiting for a lock */
     const char *shards;   /* for init on a mongos: "SET/HOST:PORT[,HOST:PORT…] …" or NULL */
-    bool earlier; /* a store of an earlier release, with ids of another kind: it can only be read
-                     (each_raw, each_sensor, each_observation), and other stores are refused */
+    bool earlier; /* a store of an earlier release, whose ids have a different format: it can only
+                   * be read (each_raw, each_sensor, each_observation), and other stores are
+                   * refused */
 } ir_documents_options_t;
 
-/* What ir_documents_each walks. */
+/* The kinds of documents that ir_documents_each can walk. */
 typedef enum ir_document_kind {
     IR_DOCUMENT_RAW,
     IR_DOCUMENT_OBSERVATION,
@@ -64,8 +65,9 @@ ir_status_t ir_documents_init(ir_documents_t *documents, ir_error_t *error);
  * init). */
 ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error);
 
-/* The same; also writes a control document where no reader looks, reads it back and removes it.
- * This detects a server that accepts everything. IR_ERR_PROTOCOL when the document is not found. */
+/* Checks the same, and also writes a control document where no reader looks, reads it back and
+ * removes it. This detects a server that accepts everything. IR_ERR_PROTOCOL when the document is
+ * not found. */
 ir_status_t ir_documents_probe(ir_documents_t *documents, ir_error_t *error);
 
 /* Whether stored data is still in place. Costs a few system calls; call it while nothing is put.
@@ -104,7 +106,7 @@ ir_outcome_t ir_documents_recent(void *context, const ir_sensor_t *sensor, int64
 ir_status_t ir_documents_count(ir_documents_t *documents, ir_documents_counts_t *counts,
                                ir_error_t *error);
 
-/* What identifies a document. Views live during the call. */
+/* The data that identify a document. Views live during the call. */
 typedef struct ir_document_key {
     ir_id_t id;
     ir_id_t raw_id; /* id of the raw message that it belongs to; for a raw document its own */
@@ -130,7 +132,7 @@ ir_status_t ir_documents_save(ir_documents_t *documents, const char *folder, ir_
 
 /* Restores what ir_documents_save wrote. Call ir_documents_init afterwards: until then workers that
  * lost the documents wait. Repeating it changes nothing.
- * IR_ERR_STATE: the store has something, and cannot take it in addition (SQLite). IR_ERR_NOT_FOUND:
+ * IR_ERR_STATE: the store is not empty, and cannot add to its content (SQLite). IR_ERR_NOT_FOUND:
  * the folder has no documents of this kind of store. */
 ir_status_t ir_documents_load(ir_documents_t *documents, const char *folder, ir_error_t *error);
 
@@ -196,7 +198,7 @@ ir_status_t ir_documents_each_sensor(ir_documents_t *documents, ir_each_sensor_f
 
 /* A stored observation. The views and the sensor are valid during the call. */
 typedef struct ir_stored_observation {
-    ir_observation_t observation; /* its sensor: only where it is said */
+    ir_observation_t observation; /* its sensor: only where a function says so */
     ir_id_t raw_id;
     ir_view_t unit; /* UCUM; empty: none */
 } ir_stored_observation_t;
@@ -220,15 +222,15 @@ typedef struct ir_observation_selection {
 extern const ir_observation_selection_t ir_observations_all;
 
 /* Calls `each` for every observation of the selection, one after the other from the store, in the
- * order of ids: by time to the millisecond, what was before 1970 first. Their sensors contain what
- * the store describes: mote, name, IRIs, property, feature, procedure and unit, but no place and no
+ * order of ids: by time to the millisecond, times before 1970 first. Their sensors contain what the
+ * store describes: mote, name, IRIs, property, feature, procedure and unit, but no place and no
  * limits. Observations stored meanwhile may be included. Stops as above. */
 ir_status_t ir_documents_each_selected(ir_documents_t *documents,
                                        const ir_observation_selection_t *selection,
                                        ir_each_observation_fn each, void *context,
                                        ir_error_t *error);
 
-/* The same for the newest observation, by its time, of one series. */
+/* Calls `each` for the newest observation, by its time, of one series. */
 ir_status_t ir_documents_last(ir_documents_t *documents, const char *mote, const char *sensor,
                               ir_each_observation_fn each, void *context, ir_error_t *error);
 

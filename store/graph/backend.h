@@ -52,11 +52,12 @@ typedef struct ir_graph_backend {
                          ir_error_t *error); /* NULL: keeps nothing */
     ir_status_t (*retire)(void *store, ir_graph_retirement_t *retirement,
                           ir_error_t *error);               /* NULL: keeps nothing */
-    ir_status_t (*compact)(void *store, ir_error_t *error); /* NULL: it never needs that */
+    ir_status_t (*compact)(void *store, ir_error_t *error); /* NULL: it never needs this */
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
     /* NULL: keeps nothing. Called with one block after the other, then `loaded`. */
     ir_status_t (*load)(void *store, ir_view_t lines, ir_error_t *error);
-    ir_status_t (*loaded)(void *store, ir_error_t *error); /* NULL: every block is in its place */
+    ir_status_t (*loaded)(void *store, ir_error_t *error); /* NULL: every block is in place
+                                                            * already */
 } ir_graph_backend_t;
 
 /* X(name): the backends, in the order of messages. Each defines ir_graph_NAME. */
@@ -70,7 +71,7 @@ IR_GRAPH_BACKENDS(IR_GRAPH_BACKEND)
 #undef IR_GRAPH_BACKEND
 
 /* Whether a store at `place` that contains this observation may be used. IR_ERR_PROTOCOL when an
- * earlier release wrote it, whose ids were of another kind. */
+ * earlier release wrote it, whose ids have a different format. */
 ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *error);
 
 /* The id that the pick's statements describe. */

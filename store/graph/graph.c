@@ -135,7 +135,7 @@ ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *
 
 /* ---- every server in turn ---- */
 
-/* "INDEX\0INDEX/NAME\0": the name with what an IRI does not take percent-encoded. */
+/* "INDEX\0INDEX/NAME\0": the name, with characters that an IRI does not allow percent-encoded. */
 static bool append_names(ir_buffer_t *out, const char *base_iri, const char *name) {
     ir_buffer_append_format(out, "%s" IR_GRAPH_REGISTRY "%c%s" IR_GRAPH_REGISTRY "/", base_iri,
                             '\0', base_iri);

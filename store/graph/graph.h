@@ -40,16 +40,17 @@ ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_e
 
 ir_status_t ir_graph_ready(ir_graph_t *graph, ir_error_t *error);
 
-/* The same; also writes a statement where no reader looks, reads it back and removes it. This
- * detects a server that accepts everything. IR_ERR_PROTOCOL when the statement is not found. */
+/* Checks the same, and also writes a statement where no reader looks, reads it back and removes it.
+ * This detects a server that accepts everything. IR_ERR_PROTOCOL when the statement is not
+ * found. */
 ir_status_t ir_graph_probe(ir_graph_t *graph, ir_error_t *error);
 
 /* Like ir_documents_present, for every server. */
 ir_status_t ir_graph_present(ir_graph_t *graph, ir_error_t *error);
 
 /* Durably writes the accepted observations and the revisions. Repeating it changes nothing: there
- * are no blank nodes, and what the documents called duplicates is looked up. A statement that
- * the server refuses is found by splitting and becomes a store refusal. Results as for
+ * are no blank nodes, and duplicates according to the documents are looked up. A statement that the
+ * server refuses is found by splitting and becomes a store refusal. Results as for
  * ir_documents_put. */
 ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *error);
 
@@ -108,9 +109,9 @@ size_t ir_graph_servers(const ir_graph_t *graph);
 ir_status_t ir_graph_save(ir_graph_t *graph, size_t server, ir_each_line_fn each, void *context,
                           ir_error_t *error);
 
-/* Durably writes statements that ir_graph_save gave, whole lines, to one server. After the last of
+/* Durably writes statements from ir_graph_save, in whole lines, to one server. After the last of
  * them call ir_graph_loaded, then ir_graph_init: until then workers that lost the graph wait.
- * Repeating it changes nothing. IR_ERR_STATE: an N-Quads directory has segments of its own. */
+ * Repeating it changes nothing. IR_ERR_STATE: an N-Quads directory already has segments. */
 ir_status_t ir_graph_load(ir_graph_t *graph, size_t server, ir_view_t lines, ir_error_t *error);
 ir_status_t ir_graph_loaded(ir_graph_t *graph, size_t server, ir_error_t *error);
 

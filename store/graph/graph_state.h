@@ -1,5 +1,5 @@
-/* The state of a graph store, shared by graph.c (its servers in turn) and graph_put.c (what goes to
- * which server). */
+/* The state of a graph store, shared by graph.c (its servers in turn) and graph_put.c (the
+ * distribution over servers). */
 #ifndef IR_STORE_GRAPH_GRAPH_STATE_H
 #define IR_STORE_GRAPH_GRAPH_STATE_H
 

@@ -51,7 +51,7 @@ def test_one_pair_has_no_interval():
 
 @pytest.mark.parametrize("pairs", [5, 6, 10, 20])
 def test_coverage(pairs):
-    """The interval holds the true ratio in 95 % of runs; 2,000 runs tell 93.5 from 95."""
+    """The interval holds the true ratio in 95 % of runs; 2,000 runs distinguish 93.5 from 95."""
     random = numpy.random.default_rng(pairs)
     runs = 2000
     covered = 0
@@ -104,7 +104,7 @@ def test_power_against_simulation():
 
 @pytest.mark.filterwarnings("error")
 def test_power_beyond_what_is_ordinary():
-    """With two pairs, and with a difference far larger than the scatter."""
+    """The power with two pairs, and with a difference far larger than the scatter."""
     assert 0.05 < comparison.power(0.1, 0.02, 2) < comparison.power(0.1, 0.02, 3) < 1
     assert comparison.power(math.log(2), 0.001, 6) == pytest.approx(1)
     assert comparison.pairs_needed(1.0, 1e-6) == comparison.MIN_PAIRS

@@ -62,7 +62,7 @@ def test_one_more_guest():
 def test_what_is_missing_is_told(rates, count, rate, told):
     with pytest.raises(forecast.NotEnough, match=told) as error:
         forecast.foretell(guests(numpy.random.default_rng(1), count, rates=rates), rate)
-    assert str(error.value).startswith("not enough to foretell: ")
+    assert str(error.value).startswith("not enough data to forecast: ")
 
 
 def test_three_rates_cannot_be_tested():

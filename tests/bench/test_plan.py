@@ -125,4 +125,4 @@ def test_a_run_of_quick_is_not_enough(tmp_path, capsys):
     """One fixed rate of a stored run, by the command."""
     network = ROOT / "bench" / "networks" / "river.toml"
     assert cli.main(["plan", str(network), "--run", str(store(tmp_path).run.path)]) == 1
-    assert "not enough to foretell: 0 rates" in capsys.readouterr().err
+    assert "not enough data to forecast: 0 rates" in capsys.readouterr().err

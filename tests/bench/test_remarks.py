@@ -1,4 +1,4 @@
-"""Sentences that kinds say of stored samples."""
+"""Remarks that kinds make about stored samples."""
 
 from types import SimpleNamespace
 
@@ -40,7 +40,7 @@ def scaled(numbers):
 
 def test_scale_says_the_law_only_of_enough_numbers():
     few = kinds.load("scale").remarks(scaled((1, 2)))
-    assert few == ["not measured, for want of cores: 3, 4, 6, 8", "bare: the law is not fitted to fewer than 5 different numbers"]
+    assert few == ["not measured, too few cores: 3, 4, 6, 8", "bare: the law is not fitted to fewer than 5 different numbers"]
     many = kinds.load("scale").remarks(scaled((1, 2, 3, 4, 6, 8)))
     assert len(many) == 1 and many[0].startswith("bare: 1,000 observations/s of one, contention 5.0%, coherence 0.20%, most at 22")
 

@@ -99,7 +99,7 @@ def test_the_file_is_larger_than_the_memory_and_transfers_are_direct():
 @pytest.mark.parametrize("guest, bare, words", [
     (1.0, 1.0, ""),
     (2.1, 1.0, ""),
-    (1.0, 3.0, ""),  # a filesystem may add flushes of its own
+    (1.0, 3.0, ""),  # a filesystem may add its own flushes
     (0.0, 1.0, "does not reach the disk"),
     (0.3, 1.0, "does not reach the disk"),
     (1.0, 0.0, "unproved that"),
@@ -120,7 +120,7 @@ def tools_experiment(**change):
 
 
 @pytest.mark.parametrize("change, words", [
-    ({"tool": "sysbench-fast"}, "is one of"),
+    ({"tool": "sysbench-fast"}, "must be one of"),
     ({"options": {"threads": 2}}, "options are threads, seconds"),
     ({"options": {"threads": "2", "seconds": 12}}, "wrong type"),
     ({"options": {"threads": 2, "seconds": 9}}, "more than 10 s"),
@@ -134,7 +134,7 @@ def test_what_cannot_be_run_is_refused(change, words):
 
 def test_names_are_used_once():
     given = tools_experiment()
-    with pytest.raises(ValueError, match="name of its own"):
+    with pytest.raises(ValueError, match="unique name"):
         kinds.load("tools").check({**given, "run": given["run"] * 2})
 
 

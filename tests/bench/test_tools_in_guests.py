@@ -62,7 +62,7 @@ SCOUTED = {"amounts": {name: amount for name, (_, amount) in MOMENTS.items()}, "
 
 
 def sample(folder, platform, scouted, names=tuple(MOMENTS)):
-    """What one sample leaves."""
+    """The files that one sample leaves."""
     runs = [{"name": name, "title": name, "tool": name, "options": MOMENTS[name][0]} for name in names]
     pin = {"cpu.pin": "0"}
     request = {

@@ -100,7 +100,7 @@ def river(one):
     one.follow("make registry FILE=gauges.ttl")
     load(one)
     one.follow("make down")
-    one.check("make up goes on", "continuing with" in one.paste("make up"))
+    one.check("make up continues", "continuing with" in one.paste("make up"))
     one.paste("make down")
 
 

@@ -116,12 +116,12 @@ def chosen(options):
 
 
 def chosen_steps(names):
-    """In the order of the table."""
+    """Returns the chosen steps in the order of the table."""
     return [each for each in FULL if (each.name in names if names else not each.slow)]
 
 
 def by_groups(steps, usual):
-    """[(groups of a root, the steps in it)], in the order of the steps."""
+    """Returns [(groups of a root, the steps in it)], in the order of the steps."""
     parts = {}
     for step in steps:
         parts.setdefault(step.groups or tuple(usual), []).append(step)

@@ -46,7 +46,7 @@ class Disk:
         (self.directory / FILLER).unlink()
 
     def device(self):
-        """Its name below /dev."""
+        """Returns its name below /dev."""
         return Path(run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", self.directory).strip()).name
 
     def break_down(self):

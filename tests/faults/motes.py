@@ -1,4 +1,4 @@
-"""The load: simulated motes with absolute, relative and no times, by AMQP, MQTT and HTTP."""
+"""The load: simulated motes with absolute, relative and no times, over AMQP, MQTT and HTTP."""
 
 import csv
 import signal
@@ -55,7 +55,7 @@ class Motes(load.Load):
             return []
 
     def unanswered(self):
-        """(number of due or sent messages without an answer, whether all have one)."""
+        """Returns (number of due or sent messages without an answer, whether all have one)."""
         rows = self.series()
         sent = sum(row["messages_sent"] for row in rows)
         answered = sum(row["messages_confirmed"] + row["messages_refused"] for row in rows)

@@ -15,7 +15,7 @@ INCHES_A_MINUTE, NARROWEST, WIDEST = 1.2, 9, 60
 
 
 def rates(samples):
-    """[(seconds, messages per second)]; the count restarts with each round."""
+    """Returns [(seconds, messages per second)]; the count restarts with each round."""
     points = []
     for before, after in zip(samples, samples[1:]):
         seconds, count = after["at"] - before["at"], after["confirmed"] - before["confirmed"]

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, field
 
-OVERLAPPING = 0.2  # share of the rounds in which a second fault begins while the first goes on
+OVERLAPPING = 0.2  # share of the rounds in which a second fault begins during the first
 SETTLING_SECONDS = 2  # seconds of load before the first fault
 
 
@@ -29,7 +29,7 @@ class Round:
 
 
 def cards(kinds, river):
-    """(kind, target): everything that can be done."""
+    """Returns (kind, target): everything that can be done."""
     return [(kind, target) for kind in kinds for target in kind.targets(river)]
 
 

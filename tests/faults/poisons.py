@@ -35,7 +35,7 @@ class Poison:
 
 
 def stored_elsewhere(mote, at):
-    """What stores and broker refuse."""
+    """Poisons that stores and broker refuse."""
     sensor, key = f"{mote}/00010", f"ir.{mote}"
 
     def good(value, number):
@@ -48,7 +48,7 @@ def stored_elsewhere(mote, at):
     case = bad_packs.Case("a statement that the triplestore refuses", pack, "graph-refused", 1, pack, key=key)
     yield Poison(case, [case.ids[0], case.ids[2]], [case.ids[1]])
     pack = [good(10 + i / 1000, 1900 + i) for i in range(PUBLISH_BYTES // 150)]
-    case = bad_packs.Case("more than is published again", pack, "unpublishable", 0, pack, key=key)
+    case = bad_packs.Case("more than is republished", pack, "unpublishable", 0, pack, key=key)
     yield Poison(case, case.ids)
 
 

@@ -145,7 +145,7 @@ class River(stack.Stack):
         (self.servers.get(name) or self.program(name)).kill()
 
     def start_again(self, name):
-        """Without waiting until it is ready."""
+        """Starts it again without waiting until it is ready."""
         if name in self.servers:
             self.servers[name].kill()  # what is left of it
             self.servers[name].begin()
@@ -170,7 +170,7 @@ class River(stack.Stack):
     # ---- how it is ----
 
     def troubles(self):
-        """What is wrong with the stack, one line each."""
+        """Returns what is wrong with the stack, one line each."""
         found = [f"{name} does not run" for name in self.roles if not self.alive(name)]
         programs = [*self.workers, *self.gateways]
         reasons = self.pool.map(lambda each: each.not_ready(), programs)

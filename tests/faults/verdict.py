@@ -33,8 +33,8 @@ class Verdicts:
 
 
 def judge_stores(verdict, rounds):
-    """What is stored wrongly, in words. `rounds`: for each round since the last comparison, (the motes' summary,
-    whether all faults were behind the broker, so that no mote noticed them)."""
+    """Describes what is stored wrongly, in words. `rounds`: for each round since the last comparison, (the motes'
+    summary, whether all faults were behind the broker, so that no mote noticed them)."""
     wrong = [f"{count} {key}" for key, count in verdict.items() if key != "again" and count != 0]
     resent = sum(summary["resent"] for summary, all_behind in rounds if not all_behind)
     if verdict["again"] > resent:
@@ -43,7 +43,7 @@ def judge_stores(verdict, rounds):
 
 
 def judge_motes(summary):
-    """What the motes saw but should not have seen, in words."""
+    """Describes what the motes saw but should not have seen."""
     wrong = []
     if summary["order_violations"]:
         wrong.append(f"{summary['order_violations']} out of order")

@@ -45,7 +45,7 @@ class Watch(threading.Thread):
     def __init__(self, river):
         super().__init__(daemon=True)
         self.river, self.queues = river, Queues(river)
-        self.motes = None  # of the round that goes on
+        self.motes = None  # of the current round
         self.begun = time.monotonic()
         self.looked = 0  # when the last sample was complete
         self.samples = []
@@ -114,5 +114,5 @@ class Watch(threading.Thread):
         return None
 
     def trouble(self, few):
-        """In words, of the last sample."""
+        """Describes the trouble of the last sample in words."""
         return (self.why_not(self.samples[-1], few) if self.samples else None) or "it took too long"

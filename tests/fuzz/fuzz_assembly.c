@@ -43,7 +43,8 @@ static uint64_t take_number(reader_t *reader) {
     return number;
 }
 
-/* Headers of any type whose value is a number or is ignored. */
+/* Generates headers of any type. Their value is read as an integer or ignored, so no pointers are
+ * needed. */
 static void take_arrival(reader_t *reader, amqp_basic_properties_t *properties,
                          amqp_table_entry_t entries[static HEADERS_MAX]) {
     static const char *const names[] = {IR_HEADER_STAMP, IR_HEADER_ARRIVAL, "redelivered", "x"};

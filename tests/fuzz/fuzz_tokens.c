@@ -21,7 +21,7 @@ static void read_tokens(const char *path, ir_view_t input) {
     ir_tokens_free(tokens);
 }
 
-/* For a mote with the token "abc". */
+/* The credentials of a mote with the token "abc". */
 static void read_header(const uint8_t *data, size_t size) {
     static const char line[] =
         "a sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n";

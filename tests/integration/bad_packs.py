@@ -29,7 +29,7 @@ class Case:
 
     @property
     def ids(self):
-        """Of the observations that come of it."""
+        """Returns the ids of the observations that result from it."""
         return [harness.observation_id(each["n"], round(each["t"] * 1e9), each["v"]) for each in self.kept]
 
 

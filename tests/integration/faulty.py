@@ -93,7 +93,7 @@ class Faulty:
         return all(load.total(verdict, key) == 0 for key in ("missing", "doubled", "foreign"))
 
     def arrivals(self):
-        """[(body, ns, id)] of the stored raw messages."""
+        """Returns [(body, ns, id)] of the stored raw messages."""
         path = self.stack.documents_uri().removeprefix("sqlite:")
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
             return database.execute("SELECT body, received_ns, id FROM raw").fetchall()

@@ -86,7 +86,7 @@ def uuid8(namespace, parts, time_ns):
 
 
 def number_text(value):
-    """As ECMAScript writes it."""
+    """Writes a number as ECMAScript does."""
     number = decimal.Decimal(repr(float(value))).normalize()
     sign, digits, exponent = number.as_tuple()
     point = len(digits) + exponent
@@ -214,7 +214,7 @@ def other_root():
 
 
 def series_of(root=None):
-    """(major, minor) version of the RabbitMQ installed there."""
+    """Returns (major, minor) version of the RabbitMQ installed there."""
     found = Path((root or "") + "/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")
     return tuple(map(int, next(found).name.split("-")[1].split(".")[:2]))
 
@@ -359,7 +359,7 @@ class Pipeline:
         return [f"--amqp={self.amqp}", *self.stores(), "--announce=200ms", "--backoff-longest=500ms", *self.settings]
 
     def call(self, program, *words, env=None, seconds=WAIT_SECONDS):
-        """(status, standard output, standard error) of one of the programs."""
+        """Returns (status, standard output, standard error) of one of the programs."""
         log = self.directory / f"{program}-{len(list(self.directory.iterdir()))}.err"
         env = {**self.env, **(env or {})}
         status, text = programs.call([BUILD / program, *words], log, self.directory, env, seconds)
@@ -439,13 +439,13 @@ class Pipeline:
         self.publish_body(message.body, f"ir.{message.mote}", name=message.name)
 
     def subscribe(self, pattern="#"):
-        """A queue of what is published again."""
+        """A queue of the republished messages."""
         queue = self.connect().queue_declare("", durable=True).method.queue
         self.channel.queue_bind(queue, "ir.processed", pattern)
         return queue
 
     def take(self, queue):
-        """(method, properties, body) of one message, or None."""
+        """Returns (method, properties, body) of one message, or None."""
         method, properties, body = self.connect().basic_get(queue, auto_ack=True)
         return (method, properties, body) if method else None
 
@@ -536,7 +536,7 @@ class Pipeline:
 
 
 class FrontPipeline(Pipeline):
-    """The same, through the balancer, as the user `worker`."""
+    """The same pipeline through the balancer, as the user `worker`."""
 
     def __init__(self, front, directory, **options):
         super().__init__(front, directory, env={"IR_AMQP_PASSWORD": front.cluster.passwords["worker"]}, **options)
@@ -552,7 +552,7 @@ class FrontPipeline(Pipeline):
 def assert_order(taken, messages):
     """The republished stream has the motes' messages in the order in which they were sent.
 
-    `taken` is one format's stream. What the broker may have delivered before is marked; apart from repeats of
+    `taken` is the stream of one format. What the broker may have delivered before is marked; apart from repeats of
     what was already seen, marked stretches are in order too.
     """
     place = {str(message.raw_id): i for i, message in enumerate(messages)}
@@ -569,4 +569,4 @@ def assert_order(taken, messages):
         here = place[properties.message_id]
         assert here > last.get(mote, -1), f"{mote}: message {here} after {last[mote]}"
         last[mote] = here
-    assert seen == set(place), "not every message was published again"
+    assert seen == set(place), "not every message was republished"

@@ -75,7 +75,7 @@ class Machine:
         return command.run(self.argv(*words), seconds=seconds, good=good)
 
     def deploy(self, *words, seconds=600, good=(0,)):
-        """What ir-deploy prints there."""
+        """Returns what ir-deploy prints there."""
         done = self.run("/srv/river/platforms/ir-deploy", "/srv/shared/inventory.conf", self.name, *words, seconds=seconds, good=good)
         return done.out + done.err
 
@@ -94,7 +94,7 @@ class Machine:
         return int(told) if told.isdigit() else None
 
     def kill(self):
-        """As a power cut does."""
+        """Kills the machine as a power cut does."""
         self.lxc("stop", "-k", good=None)
 
 

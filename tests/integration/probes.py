@@ -1,4 +1,4 @@
-"""Packs with times relative to their arrival, sent one by one by AMQP, MQTT and HTTP during a test. The times of
+"""Packs with times relative to their arrival, sent one by one over AMQP, MQTT and HTTP during a test. The times of
 sending and of the confirm are recorded: the stored arrival must lie between them."""
 
 import subprocess
@@ -41,7 +41,7 @@ class Probes(threading.Thread):
         try:
             while not self.over.wait(0.2):
                 self.send(len(self.sent))
-        except Exception as error:  # noqa: BLE001 (told by check)
+        except Exception as error:  # noqa: BLE001 (reported by check)
             self.error = error
 
     def send(self, number):

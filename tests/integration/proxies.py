@@ -47,7 +47,7 @@ class Proxy:
         self.cut = lambda answer: answer
 
     def passed_on(self, answer):
-        """(the part that is passed on, whether that is all)."""
+        """Returns (the part that is passed on, whether it is everything)."""
         part = self.cut(answer)
         self.faults += len(part) < len(answer)
         return part, len(part) == len(answer)
@@ -127,7 +127,7 @@ def http_answer(status, text=b"", content_type="text/html"):
 
 
 def parse_message(message):
-    """(command document, number of documents it carries) of an OP_MSG."""
+    """Returns (command document, number of documents it carries) of an OP_MSG."""
     document, carried, at = None, 0, 20
     checksum = 4 if struct.unpack_from("<I", message, 16)[0] & 1 else 0
     while at < len(message) - checksum:
@@ -175,7 +175,7 @@ class MongoHandler(socketserver.BaseRequestHandler):
             pass
 
     def pass_on(self, message):
-        """Whether the connection goes on."""
+        """Whether the connection continues."""
         proxy = self.server.proxy
         request_id, opcode = struct.unpack_from("<4xi4xi", message)
         reply = None

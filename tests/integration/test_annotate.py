@@ -95,7 +95,7 @@ def test_every_flag_of_another_network_is_what_ioos_qc_computes():
 
 
 def ns_of(text):
-    """Of a document's time."""
+    """Returns a document's time in ns."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
     seconds = int(datetime.datetime.fromisoformat(whole + "+00:00").timestamp())
     return seconds * 10**9 + int(fraction.ljust(9, "0"))
@@ -377,7 +377,7 @@ def test_a_mote_is_explained(tmp_path):
     head, temperature, level, door = (each.splitlines() for each in out.split("\n\n"))
 
     def shown(section, what):
-        """[(value, the line that defines it with its owner, or a word)]."""
+        """Returns [(value, the line that defines it with its owner, or a word)]."""
         rows = []
         for value in (row[18:] for row in section if row.startswith(f"  {what:<14}  ")):
             value, _, where = value.rstrip().rpartition("  ")

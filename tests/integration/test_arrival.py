@@ -109,7 +109,7 @@ def clockless(value, **more):
 
 
 def stored(pipeline):
-    """{value: (arrival, time of the observation, raw id)}, times in ns."""
+    """Returns {value: (arrival, time of the observation, raw id)}, times in ns."""
     rows = pipeline.sqlite("SELECT r.body, r.received_ns, o.time_ns, r.id"
                            " FROM raw r JOIN observations o ON o.raw = r.id")
     return {json.loads(body)[0]["v"]: (arrival, at, str(uuid.UUID(bytes=key))) for body, arrival, at, key in rows}

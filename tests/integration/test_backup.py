@@ -32,7 +32,7 @@ def restore(pipeline, *words, folder="backups"):
 
 
 def refused(pipeline, *words, status=1):
-    """What it says, in its last line."""
+    """Returns the last line of its message."""
     found, _, errors = pipeline.call("ir-store", *words, *pipeline.stores())
     assert found == status, errors
     return errors.splitlines()[-1]
@@ -110,7 +110,8 @@ def replace_graph(folder, older):
 
 
 def test_graph_older_than_documents(pipeline, messages):
-    """What the graph lacks is made from the documents: observations, and revisions of observations that it contains."""
+    """Items missing in the graph are made from the documents: observations, and revisions of observations that it
+    contains."""
     pipeline.worker()
     sent = messages[:600]
     send(pipeline, sent[:300:2])
@@ -133,7 +134,7 @@ def test_graph_older_than_documents(pipeline, messages):
 
 
 def statements(pipeline):
-    """Without the marks between batches."""
+    """Returns the statements without the marks between batches."""
     return [line for line in pipeline.nquads_text().splitlines() if not line.startswith("#")]
 
 
@@ -239,7 +240,7 @@ def small_disk(tmp_path):
 
 
 def test_full_disk(small_disk, pipeline, messages):
-    """It is told, and leaves nothing behind."""
+    """The failure is reported, and nothing is left behind."""
     first = backup(pipeline, "--store=both")
     pipeline.worker()
     send(pipeline, messages[:1000])
@@ -252,7 +253,7 @@ def test_full_disk(small_disk, pipeline, messages):
 
 
 def unit_files():
-    """{name: text} of the units there."""
+    """Returns {name: text} of the units there."""
     text = (harness.ROOT / "docs" / "howto" / "back-up.md").read_text()
     block = text.split("## On a schedule")[1].split("```ini\n")[1].split("```")[0]
     parts = re.split(r"^# (\S+)\n", block, flags=re.M)[1:]
@@ -357,7 +358,7 @@ def test_servers_lost_under_workers(make_pipeline, messages, tmp_path, kinds):
 
 @pytest.mark.slow
 def test_from_one_graph_store_to_another(make_pipeline, messages, tmp_path):
-    """A backup of the graph is N-Quads: any store takes it."""
+    """A backup of the graph is N-Quads, which any store accepts."""
     pipeline = make_pipeline(settings=("--graph-detail=full", "--graph-name=day")).init()
     options = [*pipeline.settings, *pipeline.stores()]
     pipeline.stores = lambda: options

@@ -9,7 +9,7 @@ EXCHANGES = ("ir.observations", "ir.processed", "ir.rejected", "ir.workers")
 
 
 def bindings(pipeline):
-    """(source, destination, key) of all bindings to named exchanges."""
+    """Returns (source, destination, key) of all bindings to named exchanges."""
     return sorted((each["source"], each["destination"], each["routing_key"])
                   for each in pipeline.broker.api("GET", f"bindings/{pipeline.host}")
                   if each["source"] and not each["destination"].startswith("amq.gen-"))

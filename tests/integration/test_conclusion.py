@@ -17,7 +17,7 @@ NOWHERE = ("--target=null:", PATIENT)
 
 
 def run(*words, seconds=60):
-    """(exit status, what it says)"""
+    """Returns (exit status, what it says)"""
     done = subprocess.run([harness.BUILD / "ir-loadgen", f"--replay={harness.DATA}", *words], capture_output=True, text=True,
                           timeout=seconds, check=False, stdin=subprocess.DEVNULL)
     return done.returncode, done.stderr
@@ -43,7 +43,7 @@ def test_a_rate_that_is_not_reached(tmp_path):
     summary = summary_of(tmp_path / "r")
     assert status == 1 and not summary["complete"] and summary["valid"]
     last = said.strip().splitlines()[-1]
-    assert "asked 3000000/s, sent " in last and "% of what was due was not sent" in last
+    assert "requested 3000000/s, sent " in last and "% of what was due was not sent" in last
     assert summary["incomplete_reasons"][0] in last
     assert summary["observations"] == summary["observations_sent"] + summary["observations_unsent"]
 
@@ -53,7 +53,7 @@ def test_a_rate_without_a_time(tmp_path):
     status, said = run("--target=null:", "--rate=50000000", "--repeat=12", "--late-bound=1ms", "--no-ledger",
                        f"--out={tmp_path / 'r'}")
     assert status == 1 and not summary_of(tmp_path / "r")["complete"]
-    assert "asked 50000000/s, sent " in said and "after it was due" in said
+    assert "requested 50000000/s, sent " in said and "s late" in said
 
 
 def test_messages_that_end_before_the_time(tmp_path):
@@ -67,7 +67,7 @@ def test_messages_that_end_before_the_time(tmp_path):
 
 @pytest.mark.parametrize("words", [["--rate=2", "--arrivals=poisson", f"--seed={seed}"] for seed in (4,)] + [["--rate=0.5"]])
 def test_low_rates_last_as_long_as_asked(tmp_path, words):
-    """With practically unlimited messages."""
+    """Low rates with practically unlimited messages."""
     simulated = (*NOWHERE, "--simulate=5", "--records=1", "--duration=3s", *words)
     status, said = run(*simulated, f"--out={tmp_path / 'r'}")
     assert status == 0, said

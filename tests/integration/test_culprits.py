@@ -55,7 +55,7 @@ def top(program, metric, mote):
     return sum(value for series, value in program.metrics().items() if series.startswith(f"{metric}{{") and mote in series)
 
 
-# ---- by AMQP and MQTT: the worker names it ----
+# ---- over AMQP and MQTT: the worker names it ----
 
 GOOD = json.dumps([{"n": f"{POISON}/x", "t": AT, "v": 1}]).encode()
 REFUSED = {
@@ -101,7 +101,7 @@ def test_who_sends_most(front, pipeline, worker):
     harness.wait_for(lambda: top(worker, "ir_received_bytes_top", POISON) >= before + 3 * len(body), "its bytes", WAIT_SECONDS)
 
 
-# ---- by HTTP: the gateway names it ----
+# ---- over HTTP: the gateway names it ----
 
 BOMB = gzip.compress(b"\n".join([b"[" + b"{}," * 9998 + b"{}]"] * 139), 9)
 LARGE = json.dumps([{"bn": f"{POISON}/", "bt": AT, "n": "x", "v": 0},

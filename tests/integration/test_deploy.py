@@ -43,7 +43,7 @@ roles = worker:2
 
 
 def deploy(path, name, *verb, good=0):
-    """What ir-deploy prints."""
+    """Returns what ir-deploy prints."""
     argv = [ROOT / "platforms" / "ir-deploy", path, name, *verb, f"--root={path.parent / name}"]
     env = {**os.environ, "IR_BUILD": str(harness.BUILD)}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=400, env=env, check=False)
@@ -56,7 +56,7 @@ def passwords(path):
 
 
 def send(path, inside, outside, *words):
-    """Sends the first messages of the real data and waits until each is published again."""
+    """Sends the first messages of the real data and waits until each has been republished."""
     secret = passwords(path)
     argv = [harness.BUILD / "ir-loadgen", f"--replay={harness.DATA}", "--messages=300", f"--out={path.parent / 'load'}",
             *words]

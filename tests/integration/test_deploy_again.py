@@ -77,7 +77,7 @@ def interrupt(path, name, seconds):
 
 
 def sockets(path, server):
-    """{(address, port)} at which processes of a server's folder listen, as the kernel says."""
+    """Returns {(address, port)} at which processes of a server's folder listen, as the kernel says."""
     text = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, timeout=20, check=True).stdout
     found = set()
     for line in text.splitlines():
@@ -92,7 +92,7 @@ def sockets(path, server):
 @pytest.mark.parametrize("moments", [(1.5,), pytest.param([each / 4 for each in range(1, 21)], marks=pytest.mark.slow)])
 def test_a_pair_of_servers(inventory, moments):  # noqa: F811
     write(inventory)
-    # The first server is told which others it waits for.
+    # The first server gets the list of servers to wait for.
     assert "waiting for one (rabbitmq)" in deploy(inventory, "two", "--wait=1", good=1)
     deploy(inventory, "one")
     deploy(inventory, "two")
@@ -194,7 +194,7 @@ def secrets_are_those_that_others_have(inventory):  # noqa: F811
 
 @pytest.mark.skipif(not shutil.which("runsvdir"), reason="no runit here: tools/install runit")
 def test_a_service_that_does_not_end_is_killed(tmp_path, monkeypatch, capsys):
-    """The call says so, and goes on."""
+    """The call reports it and continues."""
     monkeypatch.setitem(runit.ROLES, "balancer", runit.ROLES["balancer"]._replace(stop_seconds=1))
     made = runit.Runit(tmp_path, str(tmp_path), [("balancer", "balancer")])
     made.service("balancer").mkdir(parents=True)

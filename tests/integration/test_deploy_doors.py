@@ -49,7 +49,7 @@ def documented():
 
 
 def frontends(text):
-    """{name: lines} of HAProxy's."""
+    """Returns {name: lines} of HAProxy's."""
     parts = re.split(r"^(?=\S)", text, flags=re.M)
     return {part.split()[1]: part.splitlines()[1:] for part in parts if part.startswith("frontend ")}
 
@@ -166,7 +166,7 @@ class Mote:
 
 
 def stored(path):
-    """(raw messages, observations in the graph) as a worker sees them."""
+    """Returns (raw messages, observations in the graph) as a worker sees them."""
     services = Inventory(path).services
     env = {**os.environ, "IR_DOCUMENTS_PASSWORD": services.store_password, "IR_GRAPH_PASSWORD": services.store_password}
     argv = [harness.BUILD / "ir-store", "status", "--json", f"--documents={services.documents_uri()}",
@@ -178,7 +178,7 @@ def stored(path):
 
 
 def http_status(method, path, login=None):
-    """Of the graph server."""
+    """Returns the HTTP status of the graph server."""
     headers = {"Content-Type": "application/sparql-update"}
     if login:
         headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
@@ -205,14 +205,14 @@ def assert_stores_are_closed():
 
 
 def open_at(address):
-    """The ports at which something takes connections."""
+    """Returns the ports at which something accepts connections."""
     tried = {80, 443, 1880, 1883, 3030, 5670, 5671, 5672, 5674, 8080, 8404, 8883, 9400, 9402, 15672, 15692, 27017}
     return {port for port in tried if servers.listens(address, port)}
 
 
 def open_connections(count):
-    """How many of that many connections from one address stay open. One that is turned away may end before the system
-    has told that it was made."""
+    """How many of that many connections from one address stay open. A rejected connection may end before the system
+    reports that it was made."""
     opened = []
     for _ in range(count):
         with contextlib.suppress(ConnectionError):
@@ -232,7 +232,7 @@ def open_connections(count):
 
 
 def pids(path):
-    """Of the services that read something again."""
+    """Returns the pids of the services that reload something."""
     services = ("front/run/river/service/broker", "back/run/river/service/worker", "back/run/river/service/gateway")
     return [(path.parent / each / "supervise" / "pid").read_text() for each in services]
 

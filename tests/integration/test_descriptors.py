@@ -16,7 +16,7 @@ CROWD = 300
 
 @pytest.fixture(params=["worker", "gateway"])
 def program(request, pipeline):
-    """(one that serves HTTP, where)."""
+    """Returns (one that serves HTTP, where)."""
     if request.param == "gateway":
         pipeline.issue("mote-1")
     made = getattr(pipeline, request.param)()
@@ -35,7 +35,7 @@ def crowd(program, count):
 
 
 def limit(program, count):
-    """Of its open files, from now on."""
+    """Limits the number of its open files from now on."""
     hard = resource.prlimit(program.process.child.pid, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(program.process.child.pid, resource.RLIMIT_NOFILE, (count, hard))
 

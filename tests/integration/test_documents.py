@@ -28,7 +28,7 @@ SECONDS = 500
 
 
 def steps():
-    """[(commands, their output or None)], without the marked block that makes the clone."""
+    """Returns [(commands, their output or None)], without the marked block that makes the clone."""
     return [(each["commands"], each["shown"]) for each in STEP.finditer(TUTORIAL.read_text())]
 
 
@@ -78,7 +78,7 @@ class Shell:
         self.bash.wait()
 
     def run(self, commands):
-        """(what they printed, status)"""
+        """Returns (what they printed, status)"""
         self.bash.stdin.write(f'{{\n{commands}}} </dev/null 2>&1\necho "{END} $?"\n')
         self.bash.stdin.flush()
         lines = []

@@ -46,7 +46,7 @@ def test_a_connection_has_few_channels(front):
 
 
 def test_more_partitions_than_channels(make_pipeline, messages):
-    """A worker spreads the channels over several connections; a second worker takes its half, and order is kept."""
+    """A worker spreads the channels over several connections; a second worker gets its half, and order is kept."""
     pipeline = make_pipeline(settings=[f"--partitions={PARTITIONS}"]).init()
     worker = pipeline.worker()
     assert worker.metric("ir_partitions") == PARTITIONS

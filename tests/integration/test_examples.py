@@ -35,7 +35,7 @@ def river(tmp_path_factory):
 
 
 def surroundings(river):
-    """What the examples take from the environment."""
+    """The environment variables that the examples use."""
     description = river.state()["description"]
     place = {name: address.partition("://")[2] for name, address in description["listeners"].items()}
     passwords = dict(line.split() for line in Path(description["passwords"]).read_text().splitlines())
@@ -75,7 +75,7 @@ def test_subscriber(river, tmp_path):
     try:
         wait_for(lambda: "waiting for" in log.read_text(), "the subscription")
         send(river, 13.25, PYTHON, EXAMPLES / "python" / "send_http.py", "ford/temperature", "Cel", 13.25)
-        wait_for(lambda: '"v":13.25' in log.read_text(), "what is published again")
+        wait_for(lambda: '"v":13.25' in log.read_text(), "the republished messages")
     finally:
         process.stop()
 

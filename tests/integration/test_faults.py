@@ -1,4 +1,4 @@
-"""Faults: killed workers, unavailable servers, wrong settings. Nothing is lost or doubled."""
+"""Faults: killed workers, unavailable servers, wrong settings. Nothing is lost or duplicated."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ class Sender(threading.Thread):
     def run(self):
         try:
             self.publish_all()
-        except Exception as error:  # noqa: BLE001 (told by finish)
+        except Exception as error:  # noqa: BLE001 (reported by finish)
             self.error = error
 
     def publish_all(self):
@@ -119,7 +119,7 @@ def test_taken_over(pipeline, messages):
 
 
 def test_worker_joins(pipeline, messages):
-    """A second worker takes its share while data flows; order is kept."""
+    """A second worker gets its share while data flows; order is kept."""
     queue = pipeline.subscribe("senml.#")
     first = pipeline.worker()
     sender = Sender(pipeline, messages[:900], rate=400)
@@ -295,7 +295,8 @@ def test_graph_store_that_refuses_a_statement(make_pipeline, oxigraph):
 
 def test_broker_takes_back_what_waits_too_long(own_broker, tmp_path, messages):
     """Over consumer_timeout the broker closes the channels, and says so again and again to a worker that does not read
-    because its batches are full. The partitions are taken again on the same connection, and all is stored once."""
+    because its batches are full. The partitions are consumed again on the same connection, and everything is stored
+    once."""
     own_broker.control("eval", "application:set_env(rabbit, consumer_timeout, 2000), "
                                "application:set_env(rabbit, channel_tick_interval, 1000).")
     log = own_broker.directory / "log" / "node.log"
@@ -348,7 +349,7 @@ def test_start_timeout_is_of_the_start(make_pipeline):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of its own, of 4 MiB."""
+    """A separate file system of 4 MiB."""
     directory = tmp_path / "small"
     directory.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(directory)]
@@ -577,7 +578,7 @@ def test_reload(make_pipeline, tmp_path):
     registry.write_text("this is no Turtle")
     worker.process.send(signal.SIGHUP)
     harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="failed"}') == 1, "the failed reload")
-    assert "registry stays as it was" in worker.text() and "registry.ttl:1" in worker.text()
+    assert "could not reload the registry" in worker.text() and "registry.ttl:1" in worker.text()
 
     shutil.copy(harness.REGISTRY, registry)
     worker.process.send(signal.SIGHUP)

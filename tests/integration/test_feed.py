@@ -54,7 +54,7 @@ BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 
 def logger_rows(days=3, minutes=15):
-    """(local time as text, UTC seconds, temperature, stage in cm) across the change of clocks in autumn."""
+    """Yields (local time as text, UTC seconds, temperature, stage in cm) across the change of clocks in autumn."""
     start = int(datetime.datetime(2024, 10, 26, tzinfo=datetime.timezone.utc).timestamp())
     generator = random.Random(3)
     for seconds in range(start, start + days * 86400, minutes * 60):
@@ -155,14 +155,14 @@ def test_a_file_is_fed_twice_across_the_change_of_clocks(elbe):
     (feed.directory / "state").rename(feed.directory / "old-state")
     assert f"{len(rows)} packs confirmed" in feed.run()
     assert stored(elbe) == expected_ids(rows)
-    assert len(packs(elbe)) == len(rows)  # the same bytes, so not even a raw message is doubled
+    assert len(packs(elbe)) == len(rows)  # the same bytes, so not even a raw message is stored twice
     twice = [local for local, group in itertools.groupby(sorted(row[0] for row in rows)) if len(list(group)) == 2]
     assert len(twice) == 4
 
 
 @pytest.mark.parametrize("via", ("amqp", "http", "mqtt"))
 def test_killed_in_the_middle(via, make_pipeline, mqtt_broker, tmp_path):
-    """By any protocol nothing is missing and nothing doubled, however often the program is killed."""
+    """Over every protocol nothing is missing and nothing stored twice, however often the program is killed."""
     pipeline = (harness.Pipeline(mqtt_broker, tmp_path, registry=ELBE) if via == "mqtt"
                 else make_pipeline(registry=ELBE))
     with pipeline:
@@ -566,7 +566,8 @@ TTS_TOPIC = "v3/river@ttn/devices/pegel-1/up"
 
 
 def test_uplinks_of_chirpstack(elbe, network):
-    """Killed at any moment and down for a while: the broker keeps the session, and nothing is missing or doubled."""
+    """Killed at any moment and down for a while: the broker keeps the session, and nothing is missing or stored
+    twice."""
     feed = Feed(elbe, UPLINKS.format(port=network.port, kind="chirpstack", mote="column:deviceName"))
     words = ("--follow", "--poll=100ms")
     process = feed.start(*words)

@@ -151,7 +151,7 @@ def quiet(broker, tmp_path):
         yield pipeline
 
 
-# ---- what is taken ----
+# ---- what is accepted ----
 
 
 def test_json_cbor_gzip_and_lines_arrive_byte_for_byte(quiet):
@@ -644,7 +644,7 @@ def large(number):
 
 
 def under_way(gateway):
-    """(requests being read, all that were taken)"""
+    """Returns (requests being read, all accepted requests)."""
     metrics = gateway.metrics()
     reading = metrics["ir_ingest_requests_reading"]
     return reading, reading + metrics["ir_ingest_requests_in_flight"] + metrics['ir_http_requests_total{code="202"}']
@@ -749,7 +749,7 @@ def test_reload(quiet):
     with open(quiet.directory / "tokens.txt", "a") as file:
         file.write("new-mote sha256:nothing\n")
     os.kill(gateway.process.pid, signal.SIGHUP)
-    harness.wait_for(lambda: "tokens stay as they were" in gateway.text(), "the fault")
+    harness.wait_for(lambda: "could not reload the tokens" in gateway.text(), "the fault")
     assert "tokens.txt:4:" in gateway.text()
     assert ask(gateway, quiet.tokens[MOTE], pack(1)).code == 202
     assert gateway.metric('ir_tokens_reloads_total{result="failed"}') == 1

@@ -232,7 +232,7 @@ def fill(channel, some):
 
 
 def test_a_full_queue_and_mqtt(front, pipeline, messages):
-    """No PUBACK for what was not taken."""
+    """A message that was not accepted gets no PUBACK."""
     mine = [message for message in messages if message.mote == messages[0].mote][:30]
     with limited(front, 3):
         with channel_of(front, "mote") as channel:
@@ -406,7 +406,7 @@ def test_the_example_is_valid(front, tmp_path):
     ("[broker b]\nhost = h\ncolour = red\n", "there is no such key"),
     ("[broker b]\nhost = h\n[router r]\n", "sections are"),
     ("[limits]\nfirst-bytes = soon\n[broker b]\nhost = h\n", "a time like"),
-    ("nonsense", "must stand before it"),
+    ("nonsense", "must follow a section"),
     ("[broker b]\nhost = h\nhost = i\n", "is there twice"),
 ])
 def test_a_wrong_list_is_told_in_one_line(tmp_path, text, complaint):

@@ -33,7 +33,7 @@ def machine(asked=None, kind="qemu", network_profile="bridge", **sizes):
 
 
 def of_profile(names, kind="qemu"):
-    """As provisioning reads it."""
+    """Returns the profile as provisioning reads it."""
     asked = tuning.of_its_size(tuning.read_profile(ROOT / "platforms" / "profiles", names), 1024, 2)
     made = machine(asked, kind, asked.get("network.attach", "bridge"))
     pinning.resolve(made.guest, [], False)
@@ -201,7 +201,8 @@ def test_where_a_libvirtd_is(uri, local):
 
 
 def test_own_memory_is_found_in_smaps():
-    """Also beside a larger mapping that is only reserved, as threads make them."""
+    """The guest's memory is found even if a larger mapping exists that is only reserved, like those created for
+    threads."""
     with mmap.mmap(-1, 1 << 30), mmap.mmap(-1, 2 << 30, prot=0):
         found = effect.guest_memory(os.getpid())
     assert "rd" in found["VmFlags"] and found["KernelPageSize"].endswith("kB")

@@ -15,7 +15,7 @@ KEYS = [b"ir.\xff\xfe", b"ir.a\\xff", b"\xe2\x82", b"ir.a\nb\x7f", b"ir." + b"\x
 
 
 def legible(data):
-    """As common/legible.h has it."""
+    """Makes bytes legible as common/legible.h does."""
     out = ""
     while data:
         length = next((n for n in range(1, 5) if is_text(data[:n])), 0)
@@ -33,7 +33,7 @@ def is_text(data):
 
 @pytest.fixture(scope="module", params=["host", "other"])
 def front(request, tmp_path_factory):
-    """With the host's RabbitMQ, and with one of another series where there is one."""
+    """A front with the host's RabbitMQ, and another with RabbitMQ of another series if there is one."""
     root = harness.other_root() if request.param == "other" else None
     with harness.Front(tmp_path_factory.mktemp("legible"), root=root) as front:
         yield front
@@ -53,7 +53,7 @@ def connect(front, **more):
 
 
 def letters(pipeline):
-    """{body: (routing key, properties)}. Reading fails unless they are text."""
+    """Returns {body: (routing key, properties)}. Reading fails unless they are text."""
     return {body: (method.routing_key, properties) for method, properties, body in pipeline.take_all("ir.rejected")}
 
 

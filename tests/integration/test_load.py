@@ -71,7 +71,7 @@ PATIENT = "--late-bound=60s"
 
 @pytest.mark.parametrize("kinds", ["amqp", "mqtt", "http", "amqp,mqtt,http"])
 def test_every_target(way, tmp_path, messages, kinds):
-    """Everything arrives once and in order, by each protocol and by several at once."""
+    """Everything arrives once and in order, over each protocol and over several at once."""
     uris = {
         "amqp": way.amqp,
         "mqtt": f"mqtt://{way.host}%3Aguest@{servers.HOST}:{way.broker.ports[3]}",
@@ -422,7 +422,7 @@ def test_a_stall_shows(tmp_path, window):
 
 
 def test_a_broker_that_stalls(way, tmp_path):
-    """The same with RabbitMQ, stopped for a second in the middle."""
+    """The same load with RabbitMQ, which is stopped for a second in the middle."""
 
     def rows():
         return sum(len(path.read_text().splitlines()) for path in tmp_path.glob("load-*/series.csv"))

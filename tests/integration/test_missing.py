@@ -39,7 +39,7 @@ def send(pipeline, series, begin=0):
 
 
 def flags(documents):  # noqa: F811
-    """(quality, reasons, flags) by time, from the store's own view."""
+    """Returns (quality, reasons, flags) by time, from the store's own view."""
     return [each for _, each in sorted(readable(documents).items())]
 
 

@@ -179,14 +179,14 @@ class Watched(stacks.Stack):
             yield connection.channel()
 
     def send(self, count, mote=MOTE, **value):
-        """By AMQP, as the shared user."""
+        """Sends messages over AMQP as the shared user."""
         with self.channel("mote", "amqp") as channel:
             for i in range(count):
                 name = pika.BasicProperties(message_id=f"{time.time_ns()}-{i}")
                 channel.basic_publish("amq.topic", f"ir.{mote}", pack(mote, **value), name)
 
     def send_late(self):
-        """Reports a gauge as a gateway does that has had it for an hour."""
+        """Publishes a reading like a gateway that has held it for an hour."""
         arrival = (time.time_ns() - 3600 * 10**9) // 1000
         with self.channel("gateway", "inside") as channel:
             properties = pika.BasicProperties(user_id="gateway", headers={"ir-arrival": arrival})
@@ -249,7 +249,7 @@ def river():
 
 @contextlib.contextmanager
 def traffic(river):
-    """Sends messages of every kind, good and bad, by AMQP and HTTP."""
+    """Sends messages of every kind, good and bad, over AMQP and HTTP."""
     ended = threading.Event()
 
     def go():
@@ -339,7 +339,7 @@ def no_balancer(river):
 
 
 def certificate_that_ends(river):
-    """In ten days."""
+    """Makes a certificate that expires in ten days."""
     path = river.balancer.certificates / "server.pem"
     before = path.read_text()
     made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", "/CN=localhost",
@@ -408,7 +408,7 @@ def bad_registry(river):
 
 
 def no_store(river):
-    """What arrived long ago waits, too."""
+    """A message that arrived long ago is waiting, too."""
     documents = river.out / "documents.sqlite"
     away = river.out / "away.sqlite"
     documents.rename(away)

@@ -40,7 +40,7 @@ def summary(document):
 
 
 def readable(documents):
-    """{id: (quality, reasons, flags)} from the store's own view."""
+    """Returns {id: (quality, reasons, flags)} from the store's own view."""
     if documents.kind == "mongodb":
         return {str(each["_id"]): summary(each) for each in documents.database["readable"].find({})}
     with sqlite3.connect(documents.uri.removeprefix("sqlite:")) as database:

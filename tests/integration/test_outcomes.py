@@ -208,7 +208,7 @@ def test_something_that_says_yes_to_everything(make_pipeline, fuseki):
 
 
 class SmallBroker(harness.Broker):
-    """Takes messages of up to 1 MiB."""
+    """A broker that accepts messages of up to 1 MiB."""
 
     def configuration(self):
         return [*super().configuration(), "max_message_size = 1048576"]

@@ -72,7 +72,7 @@ def test_fuseki_refuses_a_share_for_a_minute(make_pipeline, fuseki, percent):
 
 
 class Watcher:
-    """Notes when each message is published again."""
+    """Notes when each message is republished."""
 
     def __init__(self, pipeline, queue):
         self.arrived = {}

@@ -63,7 +63,7 @@ def statements(form, texts):
 
 
 def run_peer(name, run):
-    """What the worker has published for the messages in the queues."""
+    """Returns what the worker has published for the messages in the queues."""
     observations = run.fill(MESSAGES)["observations_sent"]
     with listening(run) as published:
         run.drain(stage.Peer(run, name, peers.WORKERS[name](run, observations)), observations)

@@ -1,4 +1,4 @@
-"""The whole pipeline: what is sent is stored once in both stores, and published again."""
+"""The whole pipeline: what is sent is stored once in both stores, and republished."""
 
 import csv
 import gzip
@@ -69,7 +69,7 @@ def test_statements_parse_elsewhere(pipeline, messages):
 
 
 def test_mongodb(make_pipeline, mongodb, messages):
-    """Also resent: the second time changes nothing."""
+    """Everything is sent twice: the second time changes nothing."""
     sent = messages[:1000]
     pipeline = make_pipeline(documents=mongodb.uri).init()
     pipeline.worker()
@@ -198,7 +198,7 @@ def test_order_with_two_workers(pipeline, messages):
 
 
 def test_flags_do_not_depend_on_batches(make_pipeline, messages, tmp_path):
-    """The same data with large batches and with a worker that is restarted in between."""
+    """The same data get the same flags with large batches and with a worker that is restarted in between."""
     sent = [message for message in messages if message.mote == "USGS-08068500"][:400]
     columns = "SELECT id, gross_range, climatology, rate_of_change, flat_line FROM observations ORDER BY id"
     results = []
@@ -248,7 +248,7 @@ MERE_MOTES = {"mere/": "mere:tower", "mere.": "mere-box", "BUOY_": "BUOY_1"}
 
 
 def mere_bodies():
-    """(mote, body) of every pack of the made-up network."""
+    """Yields (mote, body) of every pack of the made-up network."""
     for line in MERE.with_suffix(".jsonl").read_text().removesuffix("\n").split("\n"):
         first = json.loads(line)[0]
         yield MERE_MOTES[(first.get("bn", "") + first["n"])[:5]], line.encode()

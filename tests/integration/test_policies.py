@@ -44,7 +44,7 @@ def connect(pipeline):
 
 
 def deliver_and_drop(pipeline, queue):
-    """Takes a message and closes without an answer, like a killed worker."""
+    """Gets a message and closes without an answer, like a killed worker."""
     connection = connect(pipeline)
     method, _, _ = next(connection.channel().consume(queue, inactivity_timeout=60))
     assert method is not None, f"{queue} delivers nothing"

@@ -104,7 +104,7 @@ class River:
         harness.wait_for(there, "it to be stored", 120, 1)
 
     def faults(self):
-        """The missing, doubled and foreign items, compared with everything sent."""
+        """Returns the missing, duplicated and foreign items, compared with everything sent."""
         done = self.store("verify", f"--ledger={','.join(map(str, self.ledgers))}")
         told = json.loads(done.stdout)
         parts = [part for part in told.values() if isinstance(part, dict)]
@@ -116,7 +116,7 @@ class River:
 
 
 class Load:
-    """Simulated motes of the registry send by HTTPS until stopped."""
+    """Simulated motes of the registry send over HTTPS until stopped."""
 
     def __init__(self, river, number):
         self.river = river
@@ -154,7 +154,7 @@ def registry(shared):
 
 
 def first_observation(path, outside=OUTSIDE):
-    """As the document sends it."""
+    """Sends the first observation as the document does."""
     mote = Mote(path, MOTE)
     headers = {"Authorization": f"Bearer {mote.secret}", "Content-Type": harness.SENML_JSON}
     request = urllib.request.Request(f"https://{outside}/v1/observations", pack(MOTE, 18.7), headers)
@@ -163,13 +163,13 @@ def first_observation(path, outside=OUTSIDE):
 
 
 def counted(machine):
-    """What the document's command tells of the observations."""
+    """Returns the observations that the documented command prints."""
     words = "cd /var/lib/river/worker && /opt/river/bin/ir-store status --json --settings=/etc/river/services/worker/river.conf"
     return json.loads(machine.run("sh", "-c", words).out)["documents"]["observations"]
 
 
 def killed(machine):
-    """What systemd had to kill."""
+    """Returns what systemd had to kill."""
     told = machine.run("journalctl", "-q", "-o", "cat", "_PID=1").out
     return re.findall(r"^river-.*(?:Killing process|status=9/KILL|timed out).*$", told, re.M)
 
@@ -217,7 +217,7 @@ def upgrade(machine):
 
 
 def interrupt_upgrade(machine):
-    """By Ctrl-C, while services are being replaced."""
+    """Presses Ctrl-C while services are being replaced."""
     words = machine.argv("env", "IR_BUILD=/srv/shared/build", "timeout", "--signal=INT", "12", "/srv/river/platforms/ir-deploy",
                          "/srv/shared/inventory.conf", machine.name)
     subprocess.run(words, capture_output=True, timeout=120, check=False)

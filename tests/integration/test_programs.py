@@ -179,7 +179,7 @@ def test_signals_while_it_ends(pipeline):
 
 
 def test_variables_of_the_scripts_are_no_misspelt_settings():
-    """Whoever keeps downloads elsewhere by IR_CACHE starts the programs from the same shell."""
+    """Users who set IR_CACHE to move downloads start the programs from the same shell."""
     files = [harness.ROOT / "tools" / "install", *(harness.ROOT / "tools").glob("*.py"), *(harness.ROOT / "platforms").rglob("*.py")]
     names = set().union(*(re.findall(r"""(?:environ\S*["']|\$\{)(IR_[A-Z_]+)""", path.read_text()) for path in files))
     assert "IR_CACHE" in names

@@ -68,7 +68,7 @@ def test_of_one_mote(make_pipeline, request, messages, graph, settings):
     assert in_graph(pipeline, graph, request) - before == in_documents(pipeline, "observations", "revisions")
     assert pipeline.sqlite("SELECT DISTINCT mote FROM raw") == [(stays,)]
     assert purge(pipeline, f"--mote={gone}", "--yes")["raw"] == 0
-    pipeline.worker()  # what is sent again is taken again
+    pipeline.worker()  # messages that are sent again are accepted again
     for message in mine:
         pipeline.publish(message)
     pipeline.drain()
@@ -117,7 +117,7 @@ def test_mongodb(make_pipeline, mongodb, messages):
 def test_what_is_refused(pipeline):
     for words, says in ((["purge"], "purge needs --mote"), (["purge", "--older-than=1d", "--until=2026-01-01T00:00:00Z"], "not both"),
                         (["purge", "--what=graph"], "needs --older-than or --until"),
-                        (["purge", "--what=graph", "--older-than=1d"], "needs --archive=DIR"), (["purge", "--mote=a", "--documents=null:"], "does not know what a mote sent"),
+                        (["purge", "--what=graph", "--older-than=1d"], "needs --archive=DIR"), (["purge", "--mote=a", "--documents=null:"], "there is no record of what a mote sent"),
                         (["purge", "--mote=a", "--since=noon"], "is not a time")):
         status, _, errors = pipeline.call("ir-store", *pipeline.stores(), *words)
         assert status == 2 and says in errors and errors.count("\n") == 1

@@ -106,7 +106,7 @@ def of_servers(stack, broker, folder, sent):
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("servers", marks=pytest.mark.slow)])
 def stores(request, broker, messages, tmp_path_factory):
-    """[functions that run a query's file], and the exported values."""
+    """Yields [functions that run a query's file], and the exported values."""
     with ExitStack() as stack:
         folder, sent = tmp_path_factory.mktemp("queries"), questions_data(messages)
         if request.param == "servers":
@@ -175,7 +175,7 @@ def plain(name, value):
 
 
 def table(rows):
-    """In one order."""
+    """Returns the rows in a fixed order."""
     cells = [{name: plain(name, value) for name, value in row.items()} for row in rows]
     texts = [sorted((name, value if isinstance(value, str) else f"{value:.6g}") for name, value in row.items()) for row in cells]
     return [row for _, row in sorted(zip(texts, cells), key=lambda pair: pair[0])]
@@ -208,7 +208,7 @@ def chosen(rows, **wanted):
 
 
 def grouped(rows, *names):
-    """[({name: value}, rows)]; month, day and hour are parts of the time."""
+    """Returns [({name: value}, rows)]; month, day and hour are parts of the time."""
     parts = {"month": lambda row: row["time"][:7], "day": lambda row: row["time"][:10], "hour": lambda row: int(row["time"][11:13])}
     groups = collections.defaultdict(list)
     for row in rows:

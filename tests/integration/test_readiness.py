@@ -94,8 +94,8 @@ def test_a_refusal_at_the_start_ends_it(narrow):
     ({"write": "^(ir\\.[opr]|amq\\.gen-|amq\\.topic$)"}, "exchange 'ir.workers'"),
 ], ids=["queue", "exchange"])
 def test_no_right_to_membership(narrow, rights, what):
-    """Without the right no partition is ever taken: the worker is not ready and names the missing rights, and --check
-    finds it. It continues as soon as the rights are granted."""
+    """Without the permission no partition is ever consumed: the worker is not ready and names the missing rights, and
+    --check finds it. It continues as soon as the rights are granted."""
     narrow.allow(**rights)
     worker = narrow.worker(wait=False)
     worker.await_listening()
@@ -296,7 +296,7 @@ def test_a_peer_that_dies(pipeline):
 
 
 def test_two_workers_of_one_name(pipeline):
-    """Both are told; one stands by."""
+    """Both report it; one stands by."""
     workers = [pipeline.worker(name="same"), pipeline.worker("--name=same", name="other")]
     for worker in workers:
         harness.wait_for(lambda worker=worker: "another worker also has the name same" in worker.text(), "the warning")

@@ -43,7 +43,7 @@ def test_full_queue_of_dead_letters(pipeline):
     left_out = worker.metric("ir_dead_letters_left_out_total")
     assert left_out > 0 and left_out + worker.metric("ir_dead_letters_total") == 40
     assert worker.metric('ir_stage_retries_total{stage="republish"}') == 0
-    assert "took no dead letter" in worker.log.read_text()
+    assert "did not accept the dead letters" in worker.log.read_text()
     assert pipeline.sqlite("SELECT count(*) FROM newest_outcomes WHERE status = 'rejected'") == [(40,)]
     assert pipeline.sqlite_ids() == good.ids
     pipeline.connect().queue_purge("ir.rejected")

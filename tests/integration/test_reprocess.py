@@ -28,7 +28,7 @@ def at(minutes, value):
 
 
 def revisions(documents):
-    """{(observation, test): [(flag, id, superseded)]}"""
+    """Returns {(observation, test): [(flag, id, superseded)]}"""
     if documents.kind == "sqlite":
         rows = documents.shell("SELECT observation, test, flag, id, supersedes FROM revisions")
         rows = [(uuid.UUID(bytes=o), test, flag, uuid.UUID(bytes=i), s and uuid.UUID(bytes=s))
@@ -43,7 +43,7 @@ def revisions(documents):
 
 
 def flags(documents, message):
-    """As stored, by test."""
+    """Returns the stored flags by test."""
     key = message.ids[0]
     if documents.kind == "sqlite":
         names = ["gross_range", "climatology", "spike", "rate_of_change", "flat_line"]
@@ -71,8 +71,8 @@ def newest(documents, message):
 
 
 def test_backfilled_data_get_their_flags(make_pipeline, documents):  # noqa: F811
-    """Late messages get only two tests; reprocessing with all stored data gives them the flags that they would have had
-    in order."""
+    """Late messages get only two tests; reprocessing gives them the flags they would have had if they had arrived in
+    order."""
     pipeline = make_pipeline(documents=documents.uri).init()
     pipeline.worker()
     in_order = [at(i, 10.0 + 0.1 * (i % 3)) for i in range(40)]
@@ -167,7 +167,7 @@ def test_a_triplestore_keeps_one_verdict(make_pipeline, own_oxigraph, tmp_path):
 
 
 def verdicts(server):
-    """{observation: its quality annotations}"""
+    """Returns {observation: its quality annotations}"""
     rows = server.select(f"SELECT ?o ?q WHERE {{ ?o a <{harness.OBSERVATION}> ; "
                          "<http://www.w3.org/ns/dqv#hasQualityAnnotation> ?q }")
     found = {}
@@ -272,7 +272,7 @@ class Earlier:
 
 
 def fill(earlier):
-    """60 packs with times, one of them doubled by a redelivery, one broken, and one observation without a raw
+    """60 packs with times, one of them stored twice by a redelivery, one broken, and one observation without a raw
     message."""
     for i in range(60):
         message = at(i, 10.0 + 0.1 * (i % 7))

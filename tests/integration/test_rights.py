@@ -25,7 +25,7 @@ import raw_mqtt
 from harness import cluster, servers
 from test_secured import Secured
 
-OWN, OTHER = "USGS-08068500", "USGS-02337170"  # motes, each with a user of its own
+OWN, OTHER = "USGS-08068500", "USGS-02337170"  # motes, each with a separate user
 COLON = "BUOY:7_b-c"
 BODY = b'[{"n":"%s/00010","u":"Cel","v":1,"t":1320469200}]'
 REFUSED = (403, 406)  # ACCESS_REFUSED; PRECONDITION_FAILED for a user-id that is not the sender's
@@ -111,13 +111,13 @@ ACTIONS = {
     "declare a queue of the broker's naming": lambda channel: channel.queue_declare("", exclusive=True),
     "listen to amq.topic": listen("amq.topic"),
     "listen to observations": listen("ir.observations", "1"),
-    "listen to what is published again": listen("ir.processed"),
+    "listen to republished messages": listen("ir.processed"),
     "listen to what is rejected": listen("ir.rejected"),
     "listen to workers": listen("ir.workers"),
     **HARMFUL,
 }
 SENDS = {"send as itself", "send as another"}
-LISTENS = {"declare a queue of the broker's naming", "listen to what is published again"}
+LISTENS = {"declare a queue of the broker's naming", "listen to republished messages"}
 READS = {"get", "purge"}
 MENDS = {*SENDS, *READS, *HARMFUL, "publish again", "reject", "speak to workers", "consume"}
 MAY = {
@@ -255,7 +255,7 @@ def test_management(front, user):
 
 
 def amqp_mechanisms(front, listener):
-    """(mechanism, response) pairs of a client without a password."""
+    """Yields (mechanism, response) pairs of a client without a password."""
     host, port = front.balancer.address(listener).split(":")
     tried = ("ANONYMOUS", ""), ("PLAIN", "\0\0"), ("PLAIN", "\0guest\0guest"), ("AMQPLAIN", ""), ("EXTERNAL", "")
     for mechanism, response in tried:
@@ -334,7 +334,7 @@ def test_stores(front, guarded, user):
 
 
 def open_connections(front, stack, user, most=10):
-    """As many as it gets."""
+    """Opens as many connections as it gets."""
     opened = []
     with contextlib.suppress(pika.exceptions.AMQPConnectionError):
         for _ in range(most):
@@ -355,7 +355,7 @@ def open_channels(connections):
 
 
 def send_by_all_ways(front, gateway, mote, source=None):
-    """By AMQP, unless it comes from another address."""
+    """Sends over every protocol; over AMQP only if it comes from no other address."""
     password = front.cluster.passwords[mote]
     if source is None:
         assert allowed(front, mote, send("amq.topic", f"ir.{mote}"))

@@ -47,7 +47,7 @@ class River:
         self.environment = {**os.environ, "DATA": str(self.folder), "IR_BUILD": str(harness.BUILD), "WORKERS": "1", "GATEWAYS": "1"}
 
     def call(self, script, *words, **variables):
-        """(status, output, errors)."""
+        """Returns (status, output, errors)."""
         done = subprocess.run([sys.executable, harness.ROOT / "tools" / script, *words], env={**self.environment, **variables},
                               capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout, done.stderr
@@ -58,7 +58,7 @@ class River:
         return text
 
     def refused(self, script, *words, lines=1, **variables):
-        """What it says, in so many lines."""
+        """Returns its message, which must have so many lines."""
         status, text, errors = self.call(script, *words, **variables)
         assert status in (1, 2) and errors.count("\n") == lines, text + errors
         return errors
@@ -78,7 +78,7 @@ class River:
         return [(self.folder / name).read_text() for name in ("river.json", "mote-tokens", "brokers/passwords")]
 
     def ids(self):
-        """Asserts that a mote's observation can be sent by HTTP."""
+        """Asserts that a mote's observation can be sent over HTTP."""
         return dict(line.split() for line in (self.folder / "mote-tokens").read_text().splitlines())
 
     def kill(self):
@@ -247,7 +247,7 @@ def test_ports_last():
 
 
 def test_a_port_is_one_programs_while_it_lives():
-    """Also before something listens there."""
+    """A port belongs to a running program even before something listens there."""
     offered = servers.free_ports(2)
     text = "import random, servers; random.sample = lambda *_: {}; print(servers.free_ports(2))"
 
@@ -267,7 +267,7 @@ def test_a_port_is_one_programs_while_it_lives():
 
 @pytest.mark.parametrize("name", servers.GRAPH_SERVERS)
 def test_a_graph_server_goes_on_with_its_data(name, tmp_path):
-    """As a second make up starts it: another program, on what the first one left."""
+    """The server starts as in a second make up: from another program, on the data that the first one left."""
     for _ in range(2):
         with servers.GRAPH_SERVERS[name](tmp_path / name):
             pass

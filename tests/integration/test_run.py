@@ -39,9 +39,9 @@ def test_the_table_says_what_kind_of_figure_it_is():
 
 
 def test_the_generators_word_is_passed_on():
-    sent = {"complete": False, "incomplete_reasons": ["asked 9/s, sent 1/s"], "valid": False, "invalid_reason": "too slow"}
+    sent = {"complete": False, "incomplete_reasons": ["requested 9/s, sent 1/s"], "valid": False, "invalid_reason": "too slow"}
     told = load.judged(sent)
-    assert told == ["NOT COMPLETE: asked 9/s, sent 1/s", "NOT VALID: too slow"]
+    assert told == ["NOT COMPLETE: requested 9/s, sent 1/s", "NOT VALID: too slow"]
     assert all(each in run.table({**SUMMARY, "generator": {**sent, "told": told}}) for each in told)
     assert load.judged({"complete": True, "incomplete_reasons": [], "valid": True}) == []
 
@@ -81,7 +81,7 @@ def claim(folder):
 
 
 def test_one_program_at_a_time_works_in_a_folder(tmp_path):
-    """The second program is told which one is first; a killed program leaves nothing that locks others out."""
+    """The second program's message names the first; a killed program leaves nothing that locks others out."""
     with claim(tmp_path / "run") as first:
         assert first.stdout.readline() == "mine\n"
         with claim(tmp_path / "run") as second:

@@ -43,7 +43,7 @@ def waiting(tmp_path):
 
     def start(program, *words):
         name = "IR_DOCUMENTS_PASSWORD" if program == "ir-store" else "IR_AMQP_PASSWORD"
-        # The sanitizer would forbid dumps by itself.
+        # The sanitizer itself would forbid dumps.
         env = {**os.environ, name: PASSWORD, "ASAN_OPTIONS": "disable_coredump=0"}
         argv = [harness.BUILD / program, *(each.format(address) for each in WAITING[program]), *words]
         process = subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -65,7 +65,7 @@ def dumped(process):
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT).si_code == os.CLD_DUMPED
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a process that cannot be dumped")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can inspect a process that is not dumpable")
 @pytest.mark.parametrize("program", WAITING)
 def test_no_core_has_a_password(waiting, tmp_path, program):
     """The environment of the process no longer contains the password after it was read."""
@@ -73,7 +73,7 @@ def test_no_core_has_a_password(waiting, tmp_path, program):
     assert not list(tmp_path.glob("core*"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a process that cannot be dumped")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can inspect a process that is not dumpable")
 def test_a_core_that_is_asked_for(waiting, tmp_path):
     """The program has a password, so it should leave no core dump."""
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()

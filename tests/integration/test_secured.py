@@ -99,7 +99,7 @@ def test_mongodb_with_a_password(make_pipeline, messages, certificates, tmp_path
 
 
 def refused_at_the_start(pipeline, *words):
-    """The worker ends by itself, with the reason."""
+    """The worker ends on its own and gives the reason."""
     status, _, errors = pipeline.call("ir-worker", *pipeline.arguments())
     assert status == 1 and all(each in errors.splitlines()[-1] for each in words), errors
 

@@ -48,7 +48,7 @@ def pack():
 
 
 def expect(pipeline, sent):
-    """{body as sent: number of observations}. Asserts that nothing else was stored."""
+    """`sent` maps each body sent to its expected number of observations. Asserts that exactly these were stored."""
     pipeline.drain()
     for body, count in sent.items():
         rows = pipeline.sqlite("SELECT status FROM raw WHERE body = ?", body)
@@ -103,7 +103,7 @@ def test_what_stands_around_json(shared):
 
 
 def test_not_a_number_concerns_its_record(shared):
-    """As Python's json.dumps writes it."""
+    """Not-a-number as Python's json.dumps writes it."""
     records = [{"bn": f"{MOTE}/", "bt": next(TIMES), "n": "00010", "v": float("nan")}, {"n": "00010", "v": 7.5}]
     body = json.dumps(records).encode()
     shared.publish_body(body, KEY)

@@ -15,7 +15,7 @@ from platforms.lab import registry
 
 
 def call(script, *words, **settings):
-    """(status, standard error)."""
+    """Returns (status, standard error)."""
     environment = {"PATH": "/usr/bin:/bin", **settings}
     done = subprocess.run([sys.executable, harness.ROOT / "tools" / script, *words], env=environment, timeout=120, cwd=harness.ROOT,
                           capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
@@ -65,11 +65,11 @@ def test_every_platform_and_kind(platform):
 
 @pytest.mark.parametrize("words, settings, says", (
     (("run.py", "check"), {}, None),
-    (("run.py", "check"), {"WORKERS": "0"}, "make: WORKERS=0: it is a whole number from 1 to 64\n"),
+    (("run.py", "check"), {"WORKERS": "0"}, "make: WORKERS=0: must be a whole number from 1 to 64\n"),
     (("up.py", "up"), {"DATA": "out/river"}, "up: DATA=out/river: make clean removes out/; choose another folder\n"),
     (("up.py", "up"), {"DATA": "/tmp/a,b"}, "up: DATA=/tmp/a,b: a comma separates the files of a registry; choose a folder without a comma\n"),
     (("up.py", "registry"), {}, "registry: make registry needs FILE=MY.ttl (several: FILE=A.ttl,B.ttl): the complete new registry\n"),
-    (("load.py",), {"DURATION": "1s"}, "load: DURATION=1s: it is a whole number from 1 to 10000000\n"),
+    (("load.py",), {"DURATION": "1s"}, "load: DURATION=1s: must be a whole number from 1 to 10000000\n"),
     (("load.py", "find-max"), {"RATE": "5"}, "load: RATE=5: the rates and their times are found\n"),
 ), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)
 def test_it_is_one_line_and_status_2(words, settings, says):
@@ -77,8 +77,8 @@ def test_it_is_one_line_and_status_2(words, settings, says):
 
 
 def make(*words):
-    """(status, message). The fault is found before anything is built. The environment of the make that runs the tests
-    is not passed on."""
+    """Runs make -n; returns (exit status, standard error). Mistakes are found before anything is built. Variables of
+    the outer make, which runs the tests, are not passed on."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(["make", "-C", harness.ROOT, "--no-print-directory", "-n", *words], timeout=120, capture_output=True,
                           text=True, check=False, stdin=subprocess.DEVNULL, env=environment)
@@ -87,10 +87,10 @@ def make(*words):
 
 @pytest.mark.parametrize("words, says", (
     (("run", "DOCUMENT=mongodb"), "DOCUMENT=mongodb: make run has no variable of this name; did you mean DOCUMENTS?"),
-    (("run", "REGISTRY=my own.ttl"), "REGISTRY=my own.ttl: make run does not take it, only make up"),
-    (("up", "GRAPH=fuski"), "GRAPH=fuski: it is one of nquads, fuseki, oxigraph, virtuoso, null; did you mean fuseki?"),
-    (("up", "FRESH=yes"), "FRESH=yes: it is a whole number from 0 to 1"),
-    (("test", "MODE=asn"), "MODE=asn: it is one of release, asan, tsan, check; did you mean asan?"),
+    (("run", "REGISTRY=my own.ttl"), "REGISTRY=my own.ttl: make run does not accept it, only make up"),
+    (("up", "GRAPH=fuski"), "GRAPH=fuski: must be one of nquads, fuseki, oxigraph, virtuoso, null; did you mean fuseki?"),
+    (("up", "FRESH=yes"), "FRESH=yes: must be a whole number from 0 to 1"),
+    (("test", "MODE=asn"), "MODE=asn: must be one of release, asan, tsan, check; did you mean asan?"),
     (("XYZ=it's",), "XYZ=it's: make build has no variable of this name; it takes MODE, CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS, "
      "PREFIX, SYSCONFDIR, DESTDIR"),
 ), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)

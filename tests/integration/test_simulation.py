@@ -1,5 +1,4 @@
-"""Simulated motes with every fault: the stored data equal an independent decoding of their messages, and the ledger
-agrees."""
+"""Simulated motes with every fault: the stored data match an independent decoding of the messages, and the ledger."""
 
 import json
 
@@ -102,7 +101,7 @@ def test_cbor(simulated, records):
 
 
 def test_files(pipeline, tmp_path):
-    """The names of the motes, and why a file cannot be written."""
+    """--write-motes writes the motes' names, and reports the reason if the file cannot be written."""
     motes = tmp_path / "motes.txt"
     pipeline.run("ir-loadgen", "--simulate=3", f"--write-motes={motes}")
     assert motes.read_text() == "sim-0000000\nsim-0000001\nsim-0000002\n"

@@ -30,14 +30,14 @@ def assert_client_ids_are_kept(faulty):
 
 @pytest.fixture(scope="module", params=["host", pytest.param("other", marks=pytest.mark.slow)])
 def faulty(request, tmp_path_factory):
-    """With the host's RabbitMQ, and with one of another series where there is one."""
+    """A stack with the host's RabbitMQ, and another with RabbitMQ of another series if there is one."""
     root = harness.other_root() if request.param == "other" else None
     with Faulty(tmp_path_factory.mktemp("faulty"), root) as faulty:
         yield faulty
 
 
 def test_a_broker_a_gateway_and_the_balancer(faulty):
-    """One part of each role is killed, one after the other, while motes send by AMQP, MQTT and HTTP."""
+    """One part of each role is killed, one after the other, while motes send over AMQP, MQTT and HTTP."""
     faulty.send("mix", [(2, faulty.kill_broker(0)), (5, faulty.kill_gateway(0)), (7, faulty.reload()),
                         (9, faulty.start_gateway(0))])
     faulty.start_broker(0)()
@@ -70,7 +70,7 @@ def test_any_broker_is_killed(faulty, via, index):
 
 
 def kill_workers(faulty, times, seconds):
-    """Workers are killed in turn while motes send by AMQP, MQTT and HTTP, more often than RabbitMQ 4's default delivery
+    """Workers are killed in turn while motes send over AMQP, MQTT and HTTP, more often than RabbitMQ 4's default delivery
     limit."""
     faulty.send("mix", [(2 + i, faulty.kill_worker(i % 2)) for i in range(times)], seconds, probing=True)
     assert faulty.rejected() == 0

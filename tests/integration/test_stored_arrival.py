@@ -35,7 +35,7 @@ class Documents:
             return database.execute(query).fetchall()
 
     def observations(self):
-        """(id, time in ns) in order of time."""
+        """Returns (id, time in ns) in order of time."""
         if self.kind == "sqlite":
             rows = self.shell("SELECT id, time_ns FROM observations ORDER BY time_ns")
             return [(str(uuid.UUID(bytes=key)), time_ns) for key, time_ns in rows]
@@ -43,7 +43,7 @@ class Documents:
         return [(str(each["_id"]), each["time_ns"]) for each in found]
 
     def raw(self):
-        """(status, arrival in ns) in order of arrival."""
+        """Returns (status, arrival in ns) in order of arrival."""
         if self.kind == "sqlite":
             return self.shell("SELECT n.status, r.received_ns FROM raw r JOIN newest_outcomes n ON n.raw = r.id"
                               " ORDER BY r.received_ns")

@@ -28,7 +28,7 @@ class Tap:
         return self.log.read_text()
 
     def lines(self):
-        """All output lines, after it ended by itself."""
+        """All output lines, after it ended on its own."""
         text, _ = self.process.communicate(timeout=harness.WAIT_SECONDS)
         assert self.process.returncode == 0, self.says()
         return text.decode().splitlines()
@@ -123,7 +123,7 @@ def test_a_slow_reader_holds_up_nobody(pipeline):
             ({"x-max-length": 10000, "x-overflow": "drop-head"}, True)]
         for _ in range(40):
             channel.basic_publish("ir.processed", "json.m", body)
-        harness.wait_for(lambda: "the output is too slow" in tap.says(), "the tap to tell what it missed")
+        harness.wait_for(lambda: "the output is too slow" in tap.says(), "the tap to report what it missed")
         written = len(tap.lines())
         missed = sum(int(each.split("too slow: ")[1].split()[0]) for each in tap.says().splitlines() if "too slow: " in each)
     assert written > 0 and missed > 0 and written + missed == 40 * 500
@@ -140,7 +140,7 @@ def test_what_cannot_help_ends_it(pipeline):
 
 @pytest.mark.parametrize("show", ("all", "rejected"))
 def test_who_may_not_listen_to_refusals(front, tmp_path, show):
-    """A viewer sees published observations, and is told that refusals exist."""
+    """A viewer sees published observations, and a message that refusals exist."""
     with harness.FrontPipeline(front, tmp_path) as pipeline:
         pipeline.init()
         address = f"amqp://viewer@{front.balancer.address('consumers')}"

@@ -63,7 +63,7 @@ class Setting:
         return ask(self.gateways[-1], self.tokens[mote], body or self.pack(mote), content_type)
 
     def reason(self, mote, body=None, content_type=SENML_JSON):
-        """Of a 503, or None for a 202."""
+        """Returns the reason of a 503, or None for a 202."""
         answer = self.ask(mote, body, content_type)
         if answer.code == 202:
             return None
@@ -136,7 +136,7 @@ def test_nothing_is_confirmed(setting):
 
 
 def test_a_silent_connection_ends(setting):
-    """If the broker stays silent on a new connection too, motes are told to retry later."""
+    """If the broker stays silent on a new connection too, motes are asked to retry later."""
     gateway = setting.gateway("--timeout=1s")
     assert setting.reason("other-2") is None
     setting.hold(STUCK, OTHER)
@@ -349,7 +349,7 @@ def test_a_broker_that_is_lost_while_it_blocks(setting):
 
 
 def test_a_broker_that_does_not_tell_of_its_exchange(setting):
-    """It takes messages all the same."""
+    """It still accepts messages."""
     setting.broker.unanswered = ((40, 10),)
     gateway = setting.gateway()
     assert setting.reason(OTHER) is None

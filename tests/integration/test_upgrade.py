@@ -1,5 +1,5 @@
 """The upgrade from RabbitMQ 3 to 4 as in docs/howto/upgrade.md: a second cluster beside the old one, with the balancer
-in front, while motes send by AMQP, MQTT and HTTP. Nothing is missing, nothing is stored twice, and each mote's order is
+in front, while motes send over AMQP, MQTT and HTTP. Nothing is missing, nothing is stored twice, and each mote's order is
 kept."""
 
 import contextlib
@@ -122,7 +122,7 @@ def test_drained_says_what_it_cannot_know(tmp_path, consumers, says):
     assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1, done
 
 
-# ---- the way over ----
+# ---- the migration ----
 
 AUDIT = "ir.audit"
 
@@ -207,7 +207,8 @@ class Upgrade:
 
 
 def assert_order(seen, stored):
-    """`seen`: (mote, raw id) as published. Asserts that each mote's arrivals, and the times that it sent, increase."""
+    """`seen` holds (mote, raw id) as published. Asserts that each mote's arrivals, and the times that it sent,
+    increase."""
     last = {}
     for mote, raw_id in seen:
         body, arrival = stored[raw_id]
@@ -233,7 +234,7 @@ def test_upgrade_under_load(tmp_path, count):
         subscriber.start()
         stack.callback(subscriber.finish)
         moves = [(4, upgrade.move_senders), (5, upgrade.move_consumers)]
-        # The generator's own queue ends with the old cluster, so it cannot tell the order.
+        # The generator's queue ends with the old cluster, so it cannot check the order.
         faulty.send("mix", moves, seconds=60, probing=True)
         assert faulty.rejected() == 0
         stored = {str(uuid.UUID(bytes=key)): (body, at) for body, at, key in faulty.arrivals()}

@@ -85,7 +85,8 @@ def test_removed_under_load(pipeline, messages):
 
 
 def test_moved_and_back(pipeline, messages):
-    """The folder of both stores is moved away while messages arrive, and moved back: nothing is missing or doubled."""
+    """The folder of both stores is moved away while messages arrive, and moved back: nothing is missing or
+    duplicated."""
     inside = pipeline.directory / "stores"
     inside.mkdir()
     pipeline.documents, pipeline.graph = f"sqlite:{inside}/documents.sqlite", f"nquads:{inside}/graph"
@@ -152,7 +153,7 @@ def test_what_was_set_up_is_not_set_up_silently(pipeline, remove, path):
 
 
 def test_servers_that_were_set_up(make_pipeline, mongodb, tmp_path_factory):
-    """The same with servers: a database without its setup note, a dataset without a registry."""
+    """Servers that lost their data: a database without its setup note, a dataset without a registry."""
     with servers.Oxigraph(tmp_path_factory.mktemp("emptied")) as oxigraph:
         pipeline = make_pipeline(documents=mongodb.uri.replace("/river", "/again"), graph=oxigraph.uri)
         for part, says in (("documents", "documents mongodb"), ("graph", "graph")):

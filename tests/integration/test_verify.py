@@ -44,7 +44,7 @@ class Way:
                 f"--mote-tokens={self.directory / 'tokens.txt'}", PATIENT, *more]
 
     def begin(self, *more):
-        """The generator as a process that goes on."""
+        """The generator as a process that keeps running."""
         return subprocess.Popen([harness.BUILD / "ir-loadgen", *self.words(*more)], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=self.directory,
                                 env={**os.environ, "IR_MQTT_PASSWORD": "guest"})
@@ -63,7 +63,7 @@ class Way:
         self.pipeline.stop_workers()
 
     def verdict(self):
-        """(exit status, verdict)"""
+        """Returns (exit status, verdict)"""
         status, text, errors = self.pipeline.call("ir-store", "verify", f"--ledger={self.ledger}", "--json",
                                                   *self.pipeline.stores(), seconds=120)
         assert status in (0, 1, 3), errors
@@ -150,7 +150,7 @@ def test_workers_killed_under_load(make_way):
 
 @pytest.fixture
 def stored(make_way):
-    """What one run left, without a worker."""
+    """The data that one run left, without a worker."""
     way = make_way()
     way.pipeline.worker()
     status, summary, errors = way.send("--relative-share=0.5", "--clockless-share=0.5", "--named-share=0.5",
@@ -215,7 +215,7 @@ def test_documents_that_are_not_kept(stored):
 
 
 def test_generator_that_is_killed(make_way):
-    """What the ledger names is compared with the stores; what it does not name does not count as an error."""
+    """Entries of the ledger are compared with the stores; items that it does not list are no error."""
     way = make_way()
     way.pipeline.worker()
     loadgen = way.begin(*SHARES, "--rate=3000", "--duration=60s")

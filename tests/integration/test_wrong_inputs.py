@@ -63,19 +63,19 @@ def variable(script, says, status=2, **environment):
 
 ROWS = [
     # ---- variables of make ----
-    variable("run.py check", "DOCUMENTS=mongo: it is one of sqlite, mongodb, null; did you mean mongodb?", DOCUMENTS="mongo"),
-    variable("run.py check", "BROKERS=2: it is one of 1, 3, 5, 7", BROKERS="2"),
-    variable("run.py check", "RATE=many: it is a whole number from 0 to 10000000", RATE="many"),
+    variable("run.py check", "DOCUMENTS=mongo: must be one of sqlite, mongodb, null; did you mean mongodb?", DOCUMENTS="mongo"),
+    variable("run.py check", "BROKERS=2: must be one of 1, 3, 5, 7", BROKERS="2"),
+    variable("run.py check", "RATE=many: must be a whole number from 0 to 10000000", RATE="many"),
     variable("run.py check", "VIA=http needs a gateway", VIA="http", GATEWAYS="0"),
-    variable("run.py check", "PLATFORM=vmware: it is one of", PLATFORM="vmware"),
-    variable("up.py up", "LISTEN=somewhere: it is an address", LISTEN="somewhere"),
+    variable("run.py check", "PLATFORM=vmware: must be one of", PLATFORM="vmware"),
+    variable("up.py up", "LISTEN=somewhere: must be an address", LISTEN="somewhere"),
     variable("up.py up", "LISTEN=192.0.2.1: this machine has no such address", LISTEN="192.0.2.1", REGISTRY=str(REGISTRY)),
     variable("up.py up", "REGISTRY=none.ttl: there is no file none.ttl", REGISTRY="none.ttl"),
     variable("up.py up", "ir-registry from-csv examples/tutorial/stations.csv > stations.ttl", REGISTRY="examples/tutorial/stations.csv"),
     variable("up.py up", "DATA={dir}/a,b: a comma separates", DATA="{dir}/a,b"),
     variable("up.py registry", "make registry needs FILE=MY.ttl"),
     variable("load.py", "no stack is running below {dir}", 1, DATA="{dir}"),
-    variable("load.py", "MOTES=0: it is a whole number from 1", MOTES="0"),
+    variable("load.py", "MOTES=0: must be a whole number from 1", MOTES="0"),
     Row("tests/fuzz/run.py --check --seconds 0", "SECONDS=0: needs a whole number"),
     Row("tests/fuzz/run.py --check nothing", "TARGETS=nothing: there is no such target"),
     # ---- settings of programs ----
@@ -113,17 +113,17 @@ ROWS = [
     stations("a,t,water-temperatur,Cel", "unknown property 'water-temperatur'; did you mean water-temperature?"),
     stations("a,t,temperature,C", "unit 'C' is for ElectricCharge, but temperature is a Temperature"),
     stations("a,t,temperature", "the row has 3 fields, the header has 4"),
-    settings("[ir-wroker]\npartitions = 3\n", "2: partitions stands in section 'ir-wroker', which no program reads; did you mean"),
+    settings("[ir-wroker]\npartitions = 3\n", "2: partitions is in section 'ir-wroker', which no program reads; did you mean"),
     settings("[ir-worker]\npartitions = 0\n", "2: partitions: 0 is outside 1 … 256"),
     settings("[ir-worker]\npartitions = 3\npartitions = 4\n", "3: partitions is given twice; line 2 has it already"),
-    settings("partitions = 3\n", "1: partitions stands in section ''"),
+    settings("partitions = 3\n", "1: partitions is in section ''"),
     settings("[ir-worker]\npartitions\n", "2: neither a section nor NAME = VALUE"),
     inventory("", " no server 'one'; it wants a section [server NAME]"),
-    inventory("[server one]\naddress = 10.0.0.1\nroles = brooker\n", " [server one] role 'brooker': it is one of"),
+    inventory("[server one]\naddress = 10.0.0.1\nroles = brooker\n", " [server one] role 'brooker': must be one of"),
     inventory("[server one]\nadress = 10.0.0.1\n", " [server one] adress: known are address"),
     inventory("[server one]\nroles\n", "2: neither a section nor NAME = VALUE"),
     inventory("[server one]\n[server one]\n", "2: [server one] is there twice"),
-    nodes("hello\n", ":1: a section [NAME] must stand before it"),
+    nodes("hello\n", ":1: it must follow a section [NAME]"),
     nodes("[broker a]\naddress = 10.0.0.1\naddress = 10.0.0.2\n", ":3: [broker a] address is there twice"),
     nodes("[balanser]\nhttp = 80\n", " [balanser]: sections are balancer"),
     nodes("[balancer]\nhtpp = 80\n", " [balancer] htpp: there is no such key; known: address"),
@@ -140,13 +140,13 @@ ROWS = [
     Row("platforms/ir-platform boot lxc nobody", "there is no guest 'nobody'", 1),
     Row("platforms/ir-platform provision lxc x --size small --cpus 4096", "cpus 4096: this host has", 1),
     Row("platforms/ir-platform provision lxc x --set cpu.pin=4095", "cpu.pin = 4095: this host has the CPUs", 1),
-    Row("/usr/bin/python3 bench/ir-bench run nothing", "experiment 'nothing': it is one of"),
+    Row("/usr/bin/python3 bench/ir-bench run nothing", "experiment 'nothing': must be one of"),
     Row("/usr/bin/python3 bench/ir-bench report {dir}/none", "{dir}/none", 1),
 ]
 
 
 def answer(row, folder, before=()):
-    """(status, lines on standard error)."""
+    """Returns (status, lines on standard error)."""
     Path(folder, "input").write_text(row.text, encoding="utf-8")
     Path(folder, "empty.ttl").touch()
     words = [each.format(dir=folder) for each in row.words.split()]

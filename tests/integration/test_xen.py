@@ -30,7 +30,7 @@ def guest(asked=None, kind="pv", profile="bridge", **sizes):
 
 
 def written(made, disks=None):
-    """{key: text} of its configuration."""
+    """Returns {key: text} of its configuration."""
     config.require_possible(made)
     places = config.Places("ir0000-one", "/lab/vmlinuz", "/lab/initrd", disks or DISKS, "ir0000-br", "ir0000-g64", "/lab/console")
     lines = config.write(made, places).splitlines()

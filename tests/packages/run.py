@@ -62,7 +62,8 @@ def told(log, status):
 
 @contextlib.contextmanager
 def fresh(suite, name):
-    """(root, sandbox over it with the packages and the tests, log). What the sandbox writes is deleted at the end."""
+    """Yields (root, sandbox over it with the packages and the tests, log). What the sandbox writes is deleted at the
+    end."""
     log = OUT / f"{suite}-{name}.log"
     log.unlink(missing_ok=True)
     with debian.Root(suite, []) as root:
@@ -86,7 +87,7 @@ def install(suite):
 
 
 def start(suite):
-    """The same for started.sh, under systemd."""
+    """Runs started.sh in the same way, under systemd."""
     with fresh(suite, "start") as (root, inside, log):
         script = ("apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install systemd curl dbus "
                   "/srv/deb/intelligent-river_*.deb")

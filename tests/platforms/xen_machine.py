@@ -121,7 +121,7 @@ class Machine:
         return done.stdout
 
     def run_through(self, command, seconds):
-        """The same with this program's own standard output; returns the exit status."""
+        """Does the same with this program's own standard output; returns the exit status."""
         try:
             return subprocess.run(self.ssh(command), stdin=subprocess.DEVNULL, timeout=seconds, check=False).returncode
         except subprocess.TimeoutExpired:

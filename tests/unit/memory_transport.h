@@ -31,7 +31,7 @@ typedef struct ir_memory_queue {
 typedef struct ir_memory {
     ir_memory_queue_t queues[IR_MEMORY_PARTITIONS];
     size_t message_bytes;              /* larger bodies are refused */
-    unsigned turn;                     /* most deliveries in one turn of the loop */
+    unsigned turn;                     /* maximum number of deliveries in one turn of the loop */
     void (*after_turn)(void *context); /* the test's part in each turn */
     void *after_turn_context;
 

@@ -1,4 +1,4 @@
-/* For tests of metrics. Include it after cmocka.h. */
+/* Helpers for tests of metrics. Include this after cmocka.h. */
 #ifndef IR_TESTS_UNIT_METRICS_TEXT_H
 #define IR_TESTS_UNIT_METRICS_TEXT_H
 

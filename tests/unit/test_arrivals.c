@@ -138,7 +138,7 @@ static void two_of_one_name_in_a_batch_are_one(void **state) {
     expect_stored(fixture, 2, 2);
 }
 
-/* The same reading repeatedly, from a mote without a clock. */
+/* A mote without a clock sends the same reading repeatedly. */
 static void equal_bodies_without_a_name_are_other_messages(void **state) {
     fixture_t *fixture = *state;
     for (int i = 0; i < 3; i++) {

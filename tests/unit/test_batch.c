@@ -323,7 +323,7 @@ static void expect_aside(const ir_batch_t *batch, const char *expected) {
     }
 }
 
-/* Two motes by turns. */
+/* Two motes that take turns. */
 static ir_batch_t *make_mixed(void) {
     ir_batch_t *batch = ir_batch_new(registry);
     for (int i = 0; i < 6; i++) {
@@ -412,7 +412,8 @@ static void it_is_known_what_of_it_is_stored(void **state) {
     ir_batch_free(to);
 }
 
-/* The same messages at other arrivals, and nothing of what was found out meanwhile. */
+/* The batch then has the same messages with other arrivals, and none of the results found
+ * meanwhile. */
 static void a_batch_is_analysed_again(void **state) {
     (void)state;
     failing_alloc_required();

@@ -84,7 +84,7 @@ static void what_is_no_time_is_refused(void **state) {
     int64_t time = 42;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (ir_clock_parse(ir_view_text(bad[i]), &time)) {
-            fail_msg("'%s' was taken for a time", bad[i]);
+            fail_msg("'%s' was accepted as a time", bad[i]);
         }
     }
     assert_true(time == 42);

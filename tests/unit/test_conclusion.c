@@ -101,7 +101,7 @@ static void a_rate_that_was_not_reached(void **state) {
                                  .observations_sent = 189570,
                                  .observations_unsent = 1310430,
                                  .valid = true};
-    assert_short(&scene, "asked 300000/s, sent 37914/s: 87 % of what was due was not sent");
+    assert_short(&scene, "requested 300000/s, sent 37914/s: 87 % of what was due was not sent");
     scene.result.observations_unsent = 1;
     draw(&scene);
     assert_false(scene.conclusion.complete);
@@ -116,8 +116,7 @@ static void a_rate_that_was_only_reached_late(void **state) {
     ir_scene_t scene;
     set_scene(&scene);
     scene.evidence.sent.last_send_ns += 10 * IR_SECOND_NS;
-    assert_short(&scene,
-                 "asked 100/s, sent 50/s: the last message went out 10.0 s after it was due");
+    assert_short(&scene, "requested 100/s, sent 50/s: the last message was sent 10.0 s late");
     scene.evidence.late_bound_ms = 60000;
     draw(&scene);
     assert_true(scene.conclusion.complete);

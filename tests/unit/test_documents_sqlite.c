@@ -323,7 +323,7 @@ static off_t log_size(const ir_fixture_t *fixture) {
     return facts.st_size;
 }
 
-/* With two that write without a pause neither finds the log at rest. */
+/* If two workers write without a pause, neither ever finds the log at rest. */
 static void test_log_stays_short(void **state) {
     ir_fixture_t *fixture = *state;
     ir_sensor_t *sensors = many_sensors();
@@ -443,7 +443,7 @@ static void test_refused_raw(void **state) {
     assert_int_equal(fixture->batch->store_refusals[0].observation, UINT32_MAX);
 }
 
-/* Nothing of it is put; and what is stored already is not put once more. */
+/* Nothing of the batch is stored; items stored before are not stored again. */
 static void test_set_aside(void **state) {
     ir_fixture_t *fixture = *state;
     ir_batch_t *batch = fixture->batch;

@@ -164,7 +164,7 @@ static void clocks_stay_wrong(void **state) {
     assert_in_range(slow, 200, 300);
 }
 
-/* ---- what packs say of times ---- */
+/* ---- the times in packs ---- */
 
 static void timings_have_their_shares(void **state) {
     (void)state;

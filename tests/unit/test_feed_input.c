@@ -30,7 +30,7 @@ typedef struct ir_scene {
     ir_zones_t *zones;
     ir_report_t report;
     ir_round_t *round;
-    char seen[65536]; /* bodies of the packs that were taken, one a line */
+    char seen[65536]; /* bodies of the accepted packs, one a line */
 } ir_scene_t;
 
 static char *path_in(const ir_scene_t *scene, const char *name) {
@@ -86,7 +86,7 @@ static void free_scene(ir_scene_t *scene) {
     free(scene);
 }
 
-/* As a new process does. */
+/* Starts like a new process. */
 static void restart(ir_scene_t *scene, size_t packs) {
     ir_round_close(scene->round);
     open_round(scene, packs);
@@ -99,7 +99,7 @@ static void fill(ir_scene_t *scene) {
     }
 }
 
-/* Confirms at most so many packs of the round, and keeps that. */
+/* Confirms at most `limit` packs of the round, and saves this progress. */
 static size_t confirm(ir_scene_t *scene, size_t limit) {
     ir_error_t error;
     size_t number = 0;
@@ -230,8 +230,8 @@ static void test_a_process_that_dies(void **state) {
     free_scene(scene);
 }
 
-/* The same local time twice, an hour apart: also when the file was read between the two, or with
- * little read at once. */
+/* A local time that occurs twice, an hour apart. It is read correctly even if the file is read
+ * between the two, or in small parts. */
 static void test_hourly_rows_when_the_clock_is_set_back(void **state) {
     (void)state;
     static const char *const rows[] = {"00:00;1", "01:00;2", "02:00;3", "02:00;4", "03:00;5"};
@@ -386,7 +386,7 @@ static void test_heads_that_do_not_fit(void **state) {
     write_file(scene, "a.csv", "w", "Datum,Temp,Pegel\n25.10.2025 10:00,1,2\n");
     assert_string_equal(read_all(scene), "");
     assert_true(ir_round_failed(scene->round));
-    /* Nothing counts as read: a mapping that is mended finds all of it. */
+    /* Nothing counts as read: a corrected mapping finds all of it. */
     write_file(scene, "a.csv", "w", "Datum;Temp;Pegel\n25.10.2025 10:00;1;2\n");
     assert_string_equal(read_all(scene),
                         "[{\"bt\":1761379200,\"n\":\"elbe/temperature\",\"u\":\"Cel\",\"v\":1},"
@@ -406,7 +406,7 @@ static void test_no_head(void **state) {
     free_scene(scene);
 }
 
-/* What is said of one file does not keep the next one's rows from being named. */
+/* Messages about one file do not suppress those about rows of the next. */
 static void test_each_row_is_named_once(void **state) {
     (void)state;
     ir_scene_t *scene = new_scene("[g]\nfiles = *.txt\nheader = 0\ntime = 1\nzone = UTC\n"
@@ -592,7 +592,8 @@ static void test_patterns(void **state) {
     assert_false(ir_layout_fits("a*b", "abc"));
 }
 
-/* Nothing is passed over for want of memory: either all is read, or the call says why not. */
+/* Nothing is skipped when memory runs out: either everything is read, or the call reports the
+ * reason. */
 static void test_every_allocation_failing(void **state) {
     (void)state;
     ir_scene_t *scene = new_scene(GAUGE);

@@ -1,4 +1,4 @@
-/* When each mote was last heard, for as many motes as there is room for. */
+/* The time when each mote was last heard, for as many motes as there is room for. */
 #include "common/clock.h"
 #include "worker/heard.h"
 

@@ -327,7 +327,7 @@ static void see_arrival(ir_ledger_t *ledger, unsigned key, unsigned first_observ
 }
 
 /* Without a name: 1 was sent three times and confirmed once, 2 is the same reading twice, 3 was not
- * confirmed. With one: 104 was sent twice. */
+ * confirmed. With a name: 104 was sent twice. */
 static ir_ledger_t *arrivals(const char *path) {
     ir_error_t error;
     ir_ledger_writer_t *writer = NULL;

@@ -136,11 +136,10 @@ static void the_argument_of_its_callbacks_is_the_connection(void **state) {
     EXPECT(fixture->requests == 0, "a request can come before greet() in http/connections.c");
     receive(fixture);
     struct evhttp_connection *connection = evhttp_request_get_connection(fixture->request);
-    EXPECT(fixture->argument == connection,
-           "the argument of its callbacks is not the connection; greet() in http/connections.c "
-           "takes it for that");
+    EXPECT(fixture->argument == connection, "the argument of its callbacks is not the connection, "
+                                            "but greet() in http/connections.c relies on that");
     EXPECT(evhttp_connection_get_bufferevent(connection) == fixture->bufferevent,
-           "a connection has another bufferevent than evhttp_set_bevcb's callback gave it; "
+           "a connection has a bufferevent other than the one from evhttp_set_bevcb's callback; "
            "on_request() in http/connections.c finds it by its descriptor");
     evhttp_send_reply(fixture->request, 204, "No Content", NULL);
 }
@@ -166,7 +165,8 @@ static void a_request_outlives_its_connection(void **state) {
     EXPECT(!fixture->attached,
            "it frees an unanswered request with its connection; keep_request() in "
            "http/connections.c leaves it to its owner");
-    evhttp_send_reply(fixture->request, 204, "No Content", NULL); /* frees it: ASan would tell */
+    evhttp_send_reply(fixture->request, 204, "No Content", NULL); /* frees it: otherwise ASan
+                                                                   * reports a leak */
 }
 
 static void a_request_ends_with_the_server(void **state) {
@@ -175,8 +175,8 @@ static void a_request_ends_with_the_server(void **state) {
     evhttp_free(fixture->http);
     fixture->http = NULL;
     EXPECT(fixture->closed && fixture->attached,
-           "it does not free unanswered requests with the server; keep_request() in "
-           "http/connections.c leaves them to it");
+           "evhttp_free() no longer frees unanswered requests, but keep_request() in "
+           "http/connections.c relies on that");
 }
 
 static void an_answer_may_be_written_by_hand(void **state) {
@@ -192,8 +192,8 @@ static void an_answer_may_be_written_by_hand(void **state) {
            "an answer is not whole in the output buffer; write_now() in http/request.c writes it");
     bufferevent_trigger(fixture->bufferevent, EV_WRITE, 0);
     EXPECT(http_client_turn(fixture->base, has_completed, fixture),
-           "it does not notice that the answer was written; write_now() in http/request.c tells it "
-           "so");
+           "it does not notice that the answer was written, but write_now() in http/request.c "
+           "relies on that");
     http_client_read(fixture->client, answer, sizeof answer);
     assert_int_equal(strncmp(answer, "HTTP/1.1 204 ", 13), 0);
     receive(fixture);

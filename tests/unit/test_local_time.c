@@ -1,4 +1,4 @@
-/* Local times of zones whose clocks change, and what rows before them tell. */
+/* Local times of zones whose clocks change, and what earlier rows reveal about them. */
 #include "common/clock.h"
 #include "feed/timestamp.h"
 #include "feed/track.h"
@@ -193,7 +193,7 @@ static void test_hourly_rows(void **state) {
     CHECK_ROWS("America/New_York", rows);
 }
 
-/* The same local time twice, an hour apart. */
+/* A local time that occurs twice, an hour apart. */
 static void test_a_row_each_hour(void **state) {
     (void)state;
     static const char *const rows[][2] = {

@@ -54,7 +54,7 @@ static ir_graph_t *open_graph(ir_place_t *place) {
     return graph;
 }
 
-/* As another program would, ir-store init. */
+/* Acts like another program, ir-store init. */
 static void set_up_stores(ir_place_t *place) {
     ir_documents_t *documents = open_documents(place);
     ir_graph_t *graph = open_graph(place);
@@ -142,7 +142,7 @@ static ir_outcome_t put_graph(ir_place_t *place) {
     return ir_graph_put(place->graph, place->batch, &place->error);
 }
 
-/* ---- what happens to files, and what must follow ---- */
+/* ---- accidents to files, and the expected reaction ---- */
 
 typedef struct ir_accident {
     const char *name, *command;
@@ -189,7 +189,7 @@ static const ir_accident_t of_graph[] = {
      true, 0},
     {"folder moved and back", "mv now/graph away", IR_ERR_VANISHED, "moved", IR_ERR_NOT_FOUND,
      "mv away now/graph", false, 2},
-    {"folder made again", "rm -r now/graph && mkdir now/graph", IR_ERR_VANISHED, "replaced",
+    {"folder created again", "rm -r now/graph && mkdir now/graph", IR_ERR_VANISHED, "replaced",
      IR_ERR_NOT_FOUND, NULL, true, 0},
     {"link turned", "ln -sfn other now", IR_ERR_VANISHED, "replaced", IR_OK, NULL, false, 0},
     {"segment removed", "rm now/graph/*.open", IR_ERR_VANISHED, "removed", IR_OK, NULL, false, 0},

@@ -1,6 +1,6 @@
-/* When a refusal is believed: after eight equal answers over two seconds with good control items
- * between them, at once when the code is about the data, and never while the server refuses a
- * certainly good item. A caller that does not wait for the proof sets the suspects aside. */
+/* A refusal is believed: after eight equal answers over two seconds with good control items between
+ * them, at once when the code is about the data, and never while the server refuses a certainly
+ * good item. A caller that does not wait for the proof sets the suspects aside. */
 #include "common/proof.h"
 
 #include <setjmp.h>

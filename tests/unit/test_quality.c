@@ -430,7 +430,7 @@ static void remove_one(ir_batch_t *batch, uint32_t place) {
 enum { MISSING = 10, COUNT = 30 };
 static const ir_value_t nothing = {.kind = IR_VALUE_NUMBER, .number = -999999};
 
-/* Those behind MISSING have the flags that they have when it was not sent. */
+/* Points after MISSING have the flags that they would have if it had not been sent. */
 static void assert_as_without(const golden_t *golden, const ir_observation_t *behind) {
     ir_quality_t *quality = ir_quality_new(4, NULL, NULL, true);
     ir_batch_t *without = make_batch(golden, 0, COUNT, 1);
@@ -496,7 +496,7 @@ static void a_spike_threshold_of_nothing_is_none(void **state) {
     assert_int_equal(ir_test_spike(&limits, 1, 100, 1), IR_FLAG_FAIL);
 }
 
-/* As ioos_qc 2.2.0 says for 1, 1.0004, 1.0005 and 1.3, and for jumps. */
+/* The flags match those of ioos_qc 2.2.0 for 1, 1.0004, 1.0005 and 1.3, and for jumps. */
 static void changes_within_a_second(void **state) {
     (void)state;
     static const struct {

@@ -437,7 +437,7 @@ static void test_faults(void **state) {
     globfree(&found);
 }
 
-/* What is told of a file whose first lines have the expected texts. */
+/* The faults reported for a file whose first lines have the expected texts. */
 typedef struct expectation {
     const char *path;
     FILE *file;
@@ -486,7 +486,7 @@ static void keep_line(void *context, const char *line) {
     snprintf(context, 100, "%.99s", line);
 }
 
-/* Twenty are told; that a thousand sensors share one is no thousand faults. */
+/* Twenty are reported. A fault that a thousand sensors share is reported once. */
 static void test_faults_are_bounded(void **state) {
     (void)state;
     char path[] = "/tmp/ir-test-registry-XXXXXX";
@@ -594,8 +594,8 @@ static void test_too_large(void **state) {
     write_file(path, "", 0, 0);
     assert_int_equal(truncate(path, (off_t)2048 * 1024 * 1024 + 1), 0);
     assert_int_equal(ir_registry_load(path, &registry, NULL, &error), IR_ERR_RANGE);
-    assert_string_equal(error.text + strlen(path), ": larger than 2048 MiB, the most that a "
-                                                   "registry may be");
+    assert_string_equal(error.text + strlen(path),
+                        ": larger than 2048 MiB, the maximum for a registry");
     unlink(path);
 }
 

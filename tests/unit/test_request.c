@@ -41,7 +41,7 @@ static bool is_quiet(const void *context) {
     return ir_connections_quiet(((const fixture_t *)context)->connections);
 }
 
-/* As the gateway's: with a list of changes. */
+/* Like the gateway's: with a list of changes. */
 static struct event_base *new_base(void) {
     struct event_config *config = event_config_new();
     event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);

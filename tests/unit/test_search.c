@@ -64,7 +64,7 @@ static void finds_the_capacity(void **state) {
     }
 }
 
-/* Without a rate the queue accepts far more than it delivers, or less than it could. */
+/* If no rate is set, the queue accepts far more than it delivers, or less than it could. */
 static void a_first_guess_that_is_far_off(void **state) {
     (void)state;
     ir_search_t found;
@@ -121,7 +121,7 @@ static void a_capacity_that_falls(void **state) {
     assert_near(ir_search_result(&found).rate, 8000);
 }
 
-/* Until then some trials that decide the bisection fail. */
+/* Some trials that decide the bisection fail before that. */
 static void bounds_that_were_wrong(void **state) {
     (void)state;
     ir_search_t found;

@@ -201,7 +201,7 @@ static void all_faults_are_told_in_order(void **state) {
         ":2: count: 'none' is not a whole number",
         ":3: neither a section nor NAME = VALUE",
         ":4: wiat: no such setting; did you mean wait?",
-        ":6: name stands in section 'ir-wroker'",
+        ":6: name is in section 'ir-wroker'",
         ":9: the line is too long",
         ":10: neither a section nor NAME = VALUE",
         ":12: choice: 'mauve' is not red|green|blue",

@@ -172,7 +172,7 @@ static void a_key_names_the_packs(void **state) {
     expect_named(&s.packs[1], "k-1/3");
 }
 
-/* The name goes along all the same: whether times are relative is the worker's to say, too. */
+/* The name is sent along anyway, because the worker decides whether times are relative. */
 static void a_key_does_not_change_the_id_of_absolute_packs(void **state) {
     ir_submission_t s;
     ir_submission_input_t input =
@@ -241,7 +241,7 @@ static void anything_wrong_refuses_the_whole(void **state) {
     }
 }
 
-/* The types that clients send when nobody tells them one; a string of C with its end. */
+/* The content types that clients send by default; a C string with its NUL. */
 static void what_clients_send_by_default(void **state) {
     static const char *const types[] = {NULL,
                                         "application/json; charset=utf-8",

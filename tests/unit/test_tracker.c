@@ -301,7 +301,7 @@ static void unknown_ids_are_matched_in_the_order_of_their_mote(void **state) {
     arrive_of(tracker, 100, name_of(&source, 1), 1);
     assert_int_equal(counts.complete, 1);
     assert_int_equal(counts.matched, 2);
-    arrive_of(tracker, 7, name_of(&source, 1), 0); /* a known one is not taken for another */
+    arrive_of(tracker, 7, name_of(&source, 1), 0); /* a known one is not mistaken for another */
     arrive_of(tracker, 100, name_of(&source, 1), 1);
     assert_int_equal(counts.copies, 1);
     arrive_of(tracker, 102, name_of(&source, 1), 0); /* of this mote nothing is left */
@@ -317,7 +317,7 @@ static void unknown_ids_are_matched_in_the_order_of_their_mote(void **state) {
     ir_source_close(&source);
 }
 
-/* A message that was sent again may come back under two ids, and the second one is taken for the
+/* A message that was sent again may come back under two ids, and the second one is mistaken for the
  * next message. What comes between the two is in order all the same. */
 static void guesses_after_a_resend_have_no_order(void **state) {
     (void)state;
@@ -391,7 +391,7 @@ static void refused_messages_leave_the_line(void **state) {
         assert_true(ir_tracker_expect(tracker, &expected, &ticket));
         ir_tracker_answer(tracker, ticket, false);
     }
-    arrive_of(tracker, 1, name_of(&source, 0), 0); /* it was taken for all that */
+    arrive_of(tracker, 1, name_of(&source, 0), 0); /* it was accepted anyway */
     arrive_of(tracker, 2, name_of(&source, 0), 0);
     arrive_of(tracker, 3, name_of(&source, 0), 0);
     assert_int_equal(counts.matched, 2);

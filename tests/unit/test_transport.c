@@ -1,6 +1,6 @@
 /* The worker behind its transport interface, without a broker: a second transport, in memory, and
- * embedded stores. Nothing is published again, as the setting formats is empty. Sessions end, a
- * signal arrives and so on at fixed places in the stream, not at times. */
+ * embedded stores. Nothing is republished, as the setting formats is empty. Sessions end, a signal
+ * arrives and so on at fixed places in the stream, not at times. */
 #include "broker/transport.h"
 
 #include "common/log.h"
@@ -212,7 +212,8 @@ static void test_oversize(void **state) {
     assert_int_equal(count_stored(fixture), MESSAGES);
 }
 
-/* A worker that ends finishes and acknowledges what it took; the next one gets the rest. */
+/* A worker that ends finishes and acknowledges the messages that it has; the next one gets the
+ * rest. */
 static void test_shutdown(void **state) {
     ir_fixture_t *fixture = *state;
     const ir_memory_t *memory = &fixture->memory;

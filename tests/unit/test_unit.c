@@ -180,7 +180,7 @@ static void values_come_back_as_they_were(void **state) {
     assert_true(pairs > 60);
 }
 
-/* Also numbers with more digits than a conversion would keep. */
+/* Numbers stay exact even if they have more digits than a conversion would keep. */
 static void the_same_unit_changes_nothing(void **state) {
     (void)state;
     static const double values[] = {0.1 + 0.2, -0.0, 1e300, 4.9406564584124654e-324};

@@ -203,7 +203,7 @@ static void an_observation_that_is_gone_is_missing(void **state) {
     assert_int_equal(result.present, 1);
 }
 
-/* As if every delivery had got its own arrival. */
+/* Stores each delivery as if it had its own arrival. */
 static void a_second_arrival_of_what_was_sent_once_is_doubled(void **state) {
     (void)state;
     receive(BODY, NULL, ARRIVAL_NS);

@@ -240,7 +240,7 @@ static void those_that_wait_hold_half_at_most(void **state) {
     assert_true(admit(0, 1));
 }
 
-/* In a full window overtaken messages count as late at once. */
+/* In a full window, overtaken messages count as late at once. */
 static void overtaken_messages_are_late_when_the_window_is_full(void **state) {
     (void)state;
     send_one(1, START_NS);

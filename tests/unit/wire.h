@@ -1,5 +1,5 @@
-/* For tests of frames sent to a broker: a library connection over a socket pair, from whose other
- * end the frames are read. */
+/* Helpers for tests of frames sent to a broker: a library connection over a socket pair, from whose
+ * other end the frames are read. */
 #ifndef IR_TESTS_WIRE_H
 #define IR_TESTS_WIRE_H
 

@@ -16,7 +16,7 @@ _reserved = set()
 
 def free_ports(count, avoid=()):
     """Ports that nothing listens on now, all different, none of `avoid`; below those that the kernel gives to outgoing
-    connections, so that none of these takes one before it is used, or while its server is down. They are this program's
+    connections, so that none of these gets one before it is used, or while its server is down. They are this program's
     until it ends: nobody gets them from here again."""
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports = range(LOWEST_PORT, low if low > 12000 else 65536)

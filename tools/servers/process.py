@@ -44,7 +44,8 @@ def record_in(path, more=False):
 
 
 def recorded(path):
-    """[(process id, start time)] that the file of record_in() tells, the first started first; none of before a reboot."""
+    """Returns [(process id, start time)] from the file of record_in(), in the order of their start; none from before a
+    reboot."""
     try:
         boot, *lines = Path(path).read_text().splitlines()
     except (FileNotFoundError, ValueError):

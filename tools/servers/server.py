@@ -1,4 +1,4 @@
-"""What all servers share: waiting until one is ready, stopping, starting again."""
+"""Functions common to all servers: waiting until one is ready, stopping, starting again."""
 
 import http.client
 import os
@@ -42,7 +42,7 @@ class Startable:
 
 
 class Server(Startable):
-    """What all servers share. A server can be stopped and started again; ports and data stay."""
+    """The base of all servers. A server can be stopped and started again; ports and data stay."""
 
     name = "server"
     host = HOST
@@ -60,7 +60,7 @@ class Server(Startable):
     # ---- what it runs with ----
 
     def files(self):
-        """{name below its directory: text}."""
+        """Returns {name below its directory: text}."""
         return {}
 
     def argv(self):
@@ -72,7 +72,7 @@ class Server(Startable):
 
     @classmethod
     def versions(cls):
-        """{program: version} of what it runs, where a Debian package does not tell."""
+        """Returns {program: version} of what it runs, where no Debian package gives it."""
         return {}
 
     # ---- running it ----
@@ -128,7 +128,7 @@ class Server(Startable):
 
 
 def http_request(port, method, path, body=None, headers=None, timeout=60, host=HOST):
-    """(status, body) of one request."""
+    """Returns (status, body) of one request."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request(method, path, body=body, headers=headers or {})

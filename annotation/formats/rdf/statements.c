@@ -91,7 +91,7 @@ static void add_provenance(ir_statements_t *statements, const ir_observation_t *
     }
 }
 
-/* Lean: of the tests that say that something is wrong. */
+/* In lean mode, adds only the flags of tests that are suspect or failed. */
 static void add_flags(ir_statements_t *statements, const ir_observation_t *observation, bool full) {
     for (int test = 0; test < IR_TEST_COUNT; test++) {
         const uint8_t flag = observation->flags[test];

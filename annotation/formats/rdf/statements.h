@@ -52,7 +52,7 @@ void ir_statements_observation(ir_statements_t *statements, const ir_observation
                                const ir_observation_t *previous, const ir_id_t *raw_id,
                                const ir_format_options_t *options);
 
-/* The same for one revision; its type comes last too. */
+/* Makes the statements of one revision; the one with its type comes last. */
 void ir_statements_revision(ir_statements_t *statements, const ir_revision_t *revision,
                             const ir_format_options_t *options);
 

@@ -57,11 +57,12 @@ class Kind:
         return []
 
     def stretches(self, scouted):
-        """{first part of the measures' names: its description}."""
+        """Returns {first part of the measures' names: its description}."""
         return {}
 
     def alike(self, scouted):
-        """{measure: factor} by which two subjects may differ and still count as alike: {"fixed.flushes_per_1000":
+        """Returns {measure: factor} by which two subjects may differ and still count as alike:
+        {"fixed.flushes_per_1000":
         2}."""
         return {}
 

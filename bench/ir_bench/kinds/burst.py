@@ -1,5 +1,5 @@
 """One worker and a small fixed number of observations sent at once, each in its own message. Measures the time until
-the last one is in all stores and published again. The thesis of 2013 calls it worker-1000, without the publishing."""
+the last one is in all stores and republished. The thesis of 2013 calls it worker-1000, without the publishing."""
 
 import stack
 

@@ -116,6 +116,6 @@ class Kind(pipeline.Kind):
                 "worker": "observations by the worker without stores", "guests": ""}
 
     def describe(self, scouted, measure):
-        """For example "messages published, a second"."""
+        """Describes a measure, for example "messages published, a second"."""
         stretch, _, what = measure.rpartition(".")
         return ", ".join(filter(None, (self.stretches(scouted).get(stretch, stretch), self.measures[what].words)))

@@ -149,7 +149,7 @@ class Sample(sample.Sample):
     # ---- what a guest costs ----
 
     def memory(self):
-        """(bytes left on the host, bytes that the processes of all guests here hold)."""
+        """Returns (bytes left on the host, bytes that the processes of all guests here hold)."""
         guests = [each for each in self.lab_of_sample.guests() if self.platform.state(each) == RUNNING]
         processes = [each for guest in guests for each in self.platform.processes(guest)]
         return self.platform.free_memory(), footprint.proportional_bytes(processes)
@@ -211,8 +211,8 @@ class Sample(sample.Sample):
             verbs.destroy(self.lab_of_sample, f"promised-{number + 1}")
 
     def shared(self):
-        """The same with KSM merging equal pages. KSM scans memory that programs offer; a virtual machine offers all of
-        its memory."""
+        """Returns the memory while KSM merges equal pages. KSM scans memory that programs offer; a virtual machine
+        offers all of its memory."""
         if self.platform.shares_kernel:
             self.notes["shared"] = "not applicable: KSM merges memory of virtual machines; programs here offer none"
         elif "memory.ksm" not in self.platform.knobs:
@@ -245,7 +245,7 @@ class Kind(base.Kind):
         "idle_mib": int, "idle_guests": int,  # limits for adding idle guests
         "promised_times": base.NUMBER, "promised_guests": int,  # this multiple of the host's memory, for this many guests
         "touched_mib": int,  # the part of its memory that each guest uses
-        "sharing_seconds": base.NUMBER,  # longest wait for KSM
+        "sharing_seconds": base.NUMBER,  # maximum wait for KSM
     }
     measures = {
         "seconds": Measure("time", "s", 2, "lower"),

@@ -49,7 +49,7 @@ class Sample(loads.Sample):
     # ---- levers ----
 
     def levers(self):
-        """{name: Lever}, all wide open; or the reason, for a lever that the platform lacks."""
+        """Returns {name: Lever}, all wide open; or the reason, for a lever that the platform lacks."""
         guest = self.twin.record
         knobs = verbs.platform_of(self.twin.lab, guest).knobs
         found = {}
@@ -111,8 +111,8 @@ class Sample(loads.Sample):
         return self.measures.get(f"{load}-{name}.{loads.LOADS[load][1]}")
 
     def fair(self, load, stressor):
-        """The fraction that shares alone leave; None for a latency that shares affect, because its size does not follow
-        from them."""
+        """The fraction of its calm performance that a guest keeps if only CPU shares apply. None for a latency that
+        depends on shares, because theory does not give its size."""
         calm, now = self.parts[f"{load}-{CALM}"], self.parts[f"{load}-{stressor}"]
         share = fair_rate(processors=self.processors, victim=(calm["guest"] - calm["twin"]) / calm["wall"],
                           outside=(calm["generator"] + calm["kernel"]) / calm["wall"], twin=now["twin"] / now["wall"])
@@ -149,9 +149,9 @@ class Kind(base.Kind):
         loads.check(parameters)
         for pair in parameters["pairs"]:
             if pair["load"] not in loads.LOADS:
-                raise ValueError(f"load '{pair['load']}' is one of {', '.join(loads.LOADS)}")
+                raise ValueError(f"load '{pair['load']}' must be one of {', '.join(loads.LOADS)}")
             if pair["stressor"] not in stress.STRESSORS:
-                raise ValueError(f"stressor '{pair['stressor']}' is one of {', '.join(stress.STRESSORS)}")
+                raise ValueError(f"stressor '{pair['stressor']}' must be one of {', '.join(stress.STRESSORS)}")
             known = [name for name, (against, _) in LEVERS.items() if against == pair["stressor"]]
             if unknown := [lever for lever in pair["levers"] if lever not in known]:
                 raise ValueError(f"lever '{unknown[0]}': those against {pair['stressor']} are {', '.join(known)}")

@@ -63,8 +63,8 @@ class Sample(sample.Sample):
         return stage.Peer(run, name, WORKERS[name](run, observations))
 
     def require_equal(self, run, repeat):
-        """Checks that nothing is missing, doubled or foreign, and that all documents and statements are as ir-annotate
-        writes them."""
+        """Checks that nothing is missing, duplicated or foreign, and that all documents and statements are as
+        ir-annotate writes them."""
         if "null" in run.names.values():
             return
         wrong = {key: value for key, value in run.verify().items() if value}
@@ -93,7 +93,7 @@ class Kind(base.Kind):
 
     def check(self, parameters):
         if unknown := sorted(set(parameters["workers"]) - set(WORKERS)):
-            raise ValueError(f"worker '{unknown[0]}' is one of {', '.join(WORKERS)}")
+            raise ValueError(f"worker '{unknown[0]}' must be one of {', '.join(WORKERS)}")
 
     def missing(self, experiment):
         """Builds the compiled peers."""

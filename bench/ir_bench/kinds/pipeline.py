@@ -83,8 +83,8 @@ class Sample(sample.Sample):
         self.burst("full", 99, self.scouted["full_observations"])
 
     def burst(self, name, seed, observations):
-        """Sends that many observations as fast as they are taken. NAME.rate is observations per second until the last
-        is acknowledged."""
+        """Sends that many observations as fast as they are accepted. NAME.rate is observations per second until the
+        last is acknowledged."""
         messages = observations // self.slower // self.parameters["records"]
         summary = self.measured(name, seed, "--rate=0", f"--messages={messages}")
         if not summary["complete"]:
@@ -125,7 +125,7 @@ class Sample(sample.Sample):
         used = self.parts[name]
         done = summary["observations_republished"]
         if not done:
-            raise stack.StackError(f"{name}: no message that was sent was published again")
+            raise stack.StackError(f"{name}: none of the sent messages was republished")
         if not summary["valid"]:
             self.invalid.append(f"{name}: {summary['invalid_reason']}")
         written = machine.disk_counters(self.folder)

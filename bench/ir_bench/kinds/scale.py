@@ -36,13 +36,13 @@ class Kind(pipeline.Kind):
 
     def check(self, parameters):
         if parameters["role"] not in TOPOLOGIES:
-            raise ValueError(f"role '{parameters['role']}' is one of {', '.join(TOPOLOGIES)}")
+            raise ValueError(f"role '{parameters['role']}' must be one of {', '.join(TOPOLOGIES)}")
         if not parameters["numbers"] or min(parameters["numbers"]) < 1:
             raise ValueError("numbers are from 1 on")
 
     def scout(self, parameters, once):
-        """Keeps the numbers for which this host has the cores. With fewer than three cores the generator has none of
-        its own."""
+        """Keeps the numbers for which this host has the cores. With fewer than three cores the generator has no
+        separate ones."""
         cores = os.cpu_count()
         numbers = scalability.allowed(parameters["numbers"], cores, 1 if cores >= 3 else 0)
         found = self.full_rate(parameters, once, {"numbers": numbers[:1]}, "scale.rate")
@@ -56,7 +56,7 @@ class Kind(pipeline.Kind):
     def remarks(self, found):
         role, numbers = found.plan["scouted"]["role"], found.plan["scouted"]["numbers"]
         left_out = sorted(set(found.experiment.parameters["numbers"]) - set(numbers))
-        told = [f"not measured, for want of cores: {', '.join(map(str, left_out))}"] if left_out else []
+        told = [f"not measured, too few cores: {', '.join(map(str, left_out))}"] if left_out else []
         for subject in found.subjects:
             points = [(n, value) for n in numbers for value in found.values(subject, f"{role}-{n}.rate").values()]
             told.append(f"{subject}: {law_in_words(scalability.fit(points))}")

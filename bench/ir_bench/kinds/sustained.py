@@ -51,7 +51,7 @@ class Kind(pipeline.Kind):
         return {**rates, "sustained": "", "guests": ""}
 
     def remarks(self, found):
-        """For each subject, the highest rate that at least half of the blocks kept."""
+        """Reports, for each subject, the highest rate that at least half of the blocks kept."""
         told = []
         for subject in found.subjects:
             good = [each["rate"] for each in found.plan["scouted"]["grid"]

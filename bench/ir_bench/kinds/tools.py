@@ -79,10 +79,10 @@ class Kind(base.Kind):
     def check(self, parameters):
         names = [each["name"] for each in parameters["run"]]
         if len(set(names)) < len(names):
-            raise ValueError("each [[tools.run]] needs a name of its own")
+            raise ValueError("each [[tools.run]] needs a unique name")
         for each in parameters["run"]:
             if each["tool"] not in TOOLS:
-                raise ValueError(f"tool '{each['tool']}' is one of {', '.join(sorted(TOOLS))}")
+                raise ValueError(f"tool '{each['tool']}' must be one of {', '.join(sorted(TOOLS))}")
             check_options(each["name"], TOOLS[each["tool"]], each["options"])
 
     def scout(self, parameters, once):

@@ -59,11 +59,11 @@ class Kind(base.Kind):
             if not (FOLDER / f"{each['name']}.conf").exists():
                 raise ValueError(f"profile '{each['name']}': there is no such file in platforms/profiles")
             if unknown := [load for load in each["loads"] if load not in known]:
-                raise ValueError(f"load '{unknown[0]}' is one of {', '.join(known)}")
+                raise ValueError(f"load '{unknown[0]}' must be one of {', '.join(known)}")
 
     def subjects(self, experiment, platforms, profiles):
         """Each platform with its default (the first platform twice), and with every profile, which is compared with
-        that default. Bare metal takes part only if no other platform does. If profiles were named, only those are
+        that default. Bare metal is included only if no other platform is. If profiles were named, only those are
         used."""
         meant = {each["name"]: each["loads"] for each in experiment.parameters["profiles"]}
         chosen = [name for name in profiles if name in meant] or list(meant)

@@ -28,7 +28,7 @@ MEASURES = {
 
 
 class OutputError(Exception):
-    """A tool's output is not in the expected form; no figure is taken from it."""
+    """A tool's output is not in the expected form; no figure is read from it."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Tool:
         return ""
 
     def parse(self, text, options):
-        """{WHAT: number}. OutputError when the text is not in the expected form."""
+        """Returns {WHAT: number}. OutputError when the text is not in the expected form."""
         raise NotImplementedError
 
     def limited_by(self, text, options, busy):
-        """What limited the figure; "" if it was the platform itself. `busy`: the busy fraction of all host
+        """Returns what limited the figure; "" if it was the platform itself. `busy`: the busy fraction of all host
         processors."""
         return ""
 

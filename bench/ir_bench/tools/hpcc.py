@@ -1,7 +1,7 @@
 """HPC Challenge: HPL (LINPACK) and STREAM, with one MPI process per processor of the guest.
 
 It always runs all of its benchmarks, of which only these are read. Its settings are those of HPL's own file (N, block,
-grid). OpenBLAS is told to use the same kernels everywhere, whatever processor model the guest reports.
+grid). OpenBLAS is set to use the same kernels everywhere, whatever processor model the guest reports.
 """
 
 import re

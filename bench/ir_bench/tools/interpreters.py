@@ -51,7 +51,7 @@ class Php(Tool):
         """The line "Total SECONDS" of each pass."""
         totals = [number(line, r"^Total +([\d.]+)$") for line in text.splitlines() if line.startswith("Total ")]
         if not totals:
-            raise OutputError(f"bench.php told no total: {text[-300:]!r}")
+            raise OutputError(f"bench.php printed no total: {text[-300:]!r}")
         return {"seconds": sum(totals)}
 
 

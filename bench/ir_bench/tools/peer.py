@@ -27,8 +27,8 @@ ROUTE = f'ip route get {NAT_PEER} >/dev/null 2>&1 || ip route add {NAT_PEER} via
 
 @contextlib.contextmanager
 def running(lab, guest, folder):
-    """{"bridge": ADDRESS, "nat": ADDRESS} of servers that answer a guest during the block. This process must be in the
-    lab's network."""
+    """Yields {"bridge": ADDRESS, "nat": ADDRESS} of servers that answer a guest during the block. This process must be
+    in the lab's network."""
     own = folder / "peer"
     rooted.make_folders(own)
     inside = rooted.argv(lab.image.root(variant="tools"), own, ["/bin/bash", "-c", SERVERS])

@@ -34,7 +34,8 @@ cat out
 ((status == 0)) || tail -c 600 err >&2
 exit $status
 """
-# One checksum over a program and the libraries it is linked with. PostgreSQL's programs are in another folder.
+# Prints one checksum covering each program and its linked libraries. PATH is extended because PostgreSQL's programs are
+# not in the usual folders.
 VERSIONS = r"""
 PATH="$(echo /usr/lib/postgresql/*/bin):$PATH"
 for each in "$@"; do
@@ -97,7 +98,7 @@ class Toolbox:
             verbs.execute(self.guest.lab, self.guest.name, argv, seconds=LONGEST_SECONDS)
 
     def run(self, name, script):
-        """(output, seconds by the guest's clock) of a measured script."""
+        """Returns (output, seconds by the guest's clock) of a measured script."""
         text, inside, outside = clocked(self.guest.lab, self.guest.name, script)
         self.sample.keep(f"{self.guest.name}-{name}", text)
         self.sample.clocks_agree(name, inside, outside)
@@ -105,7 +106,7 @@ class Toolbox:
 
 
 class Prepared:
-    """What a tool needs while it runs. Servers are ended whatever happens."""
+    """The surroundings that a tool needs while it runs. Servers are ended in any case."""
 
     def __init__(self, box, before, after):
         self.box, self.before, self.after = box, before, after

@@ -1,9 +1,9 @@
 """A worker that does the job of ir-worker in batched Python, written as someone who knows the libraries would write it.
 
 It takes SenML JSON packs from the partitions' queues and annotates them (river.py). It writes raw messages and
-observations to MongoDB and, in parallel, statements to a SPARQL server. Then it publishes each message again as JSON-LD
-and as SenML, in one transaction per batch, and acknowledges. It omits some duties of ir-worker: handing over
-partitions, quality tests other than gross range, proving refusals.
+observations to MongoDB and, in parallel, statements to a SPARQL server. Then it republishes each message as JSON-LD and
+as SenML, in one transaction per batch, and acknowledges. It omits some duties of ir-worker: handing over partitions,
+quality tests other than gross range, proving refusals.
 
 bench/peers/README.md says how to run a peer.
 """

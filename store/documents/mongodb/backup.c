@@ -15,8 +15,8 @@
 #define BATCH_BYTES ((size_t)8 * 1024 * 1024)
 #define CODE_DUPLICATE_KEY 11000
 
-/* In the order of reading. Restoring writes in the opposite order, so that every observation has
- * its raw message. */
+/* The collections in the order of reading. Restoring writes them in the opposite order, so that
+ * every observation has its raw message. */
 static const char *const collections[] = {IR_MONGODB_REVISIONS, IR_MONGODB_OBSERVATIONS,
                                           IR_MONGODB_OUTCOMES, IR_MONGODB_RAW};
 #define N_COLLECTIONS (sizeof collections / sizeof collections[0])
@@ -72,7 +72,7 @@ typedef struct loading {
     ir_error_t *error;
 } loading_t;
 
-/* Whether all that went wrong is that documents were there already. */
+/* Whether the only errors are documents that existed already. */
 static bool only_duplicates(const bson_t *reply) {
     bson_iter_t errors, one, code;
     bson_iter_t concern;
@@ -104,7 +104,8 @@ static ir_status_t insert(loading_t *loading, mongoc_bulk_operation_t *bulk) {
                 : ir_mongodb_failed(loading->store, &reason, "cannot restore", loading->error);
 }
 
-/* Inserts whole documents from the front. IR_ERR_NOT_FOUND: no more whole one is held. */
+/* Inserts complete documents from the front. IR_ERR_NOT_FOUND: no further complete document is
+ * held. */
 static ir_status_t insert_some(loading_t *loading) {
     bson_t ordered = BSON_INITIALIZER;
     bson_append_bool(&ordered, "ordered", -1, false);

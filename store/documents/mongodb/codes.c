@@ -86,7 +86,7 @@ static const int64_t server_codes[] = {
     450,   /* PooledConnectionAcquisitionRejected */
     453,   /* InterruptedDueToReshardingCriticalSection */
     462,   /* IngressRequestRateLimitExceeded */
-    8000,  /* AtlasError: over the quota, and more */
+    8000,  /* AtlasError: over the quota, among others */
     9001,  /* SocketException */
     10058, /* LegacyNotPrimary */
     10107, /* NotWritablePrimary */

@@ -57,7 +57,7 @@ static ir_status_t no_server(const ir_mongodb_t *store, const bson_error_t *reas
                         reason->message);
 }
 
-/* The meaning of a server's error codes for us. */
+/* Maps a server's error codes to our statuses. */
 static const struct {
     uint32_t code;
     ir_status_t status;

@@ -4,7 +4,7 @@
  * - raw: _id is the message's id (binary, subtype 4, like all ids). It has the first outcome
  *   (status, refusals) and, if they exist, the sender's `name` and `sent`. On a mongos it is
  *   sharded by mote (hashed).
- * - outcomes: later outcomes of a message that differ from the one before: `raw`, `at`, `status`,
+ * - outcomes: later outcomes of a message that differ from the previous one: `raw`, `at`, `status`,
  *   `refusals`, and `first`, the status in the raw document.
  * - observations: the fields of the "json" format's document. `time` is a date, `time_ns` is exact;
  *   flags and source are sub-documents. Sharded by (mote hashed, time).
@@ -43,7 +43,7 @@
 
 #define IR_MONGODB_NAMESPACE_EXISTS 48 /* an error code */
 
-/* Without `meta`, ids were of another kind (UUID version 5). */
+/* Without `meta`, ids have an older format (UUID version 5). */
 #define IR_MONGODB_SCHEMA 2
 
 /* BSON's size limit for one document. */
@@ -87,7 +87,7 @@ typedef ir_status_t (*ir_document_fn)(void *context, const bson_t *document);
 ir_status_t ir_mongodb_walk(const ir_mongodb_t *store, const char *collection, bson_t *filter,
                             bson_t *options, ir_document_fn each, void *context, ir_error_t *error);
 
-/* The same for the results of an aggregation pipeline on a collection. Destroys `pipeline`. */
+/* Calls `each` for every result of an aggregation pipeline on a collection. Destroys `pipeline`. */
 ir_status_t ir_mongodb_aggregate(const ir_mongodb_t *store, const char *collection,
                                  bson_t *pipeline, ir_document_fn each, void *context,
                                  ir_error_t *error);
@@ -95,7 +95,7 @@ ir_status_t ir_mongodb_aggregate(const ir_mongodb_t *store, const char *collecti
 /* Adds to a filter: `key` lies between these ids, both included. */
 void ir_mongodb_append_bound(bson_t *document, const char *key, const ir_id_t *least,
                              const ir_id_t *greatest);
-/* The same, without the first one. */
+/* Adds to a filter: `key` lies between these ids, without the first one. */
 void ir_mongodb_append_later(bson_t *document, const char *key, const ir_id_t *after,
                              const ir_id_t *greatest);
 

@@ -213,7 +213,7 @@ static ir_outcome_t take_command_error(const ir_bulk_t *bulk, const bson_t *repl
     if (reason->message[0] == '\0') {
         bson_error_t part;
         bson_set_error(&part, MONGOC_ERROR_PROTOCOL, MONGOC_ERROR_PROTOCOL_INVALID_REPLY,
-                       "the server answered for a part of the documents only");
+                       "the server reported results for only some of the documents");
         return retry(&part, answer, bulk);
     }
     return retry(reason, answer, bulk);
@@ -393,7 +393,7 @@ static ir_outcome_t put_batch(const ir_mongodb_t *store, ir_batch_t *batch, ir_e
  * whose connection broke. But a server that loses its data also loses its connections. So after a
  * reconnect a write counts only if the database is still the right one afterwards. Behind a mongos
  * this is checked each time, because a connection to it says nothing about the shards. A dropped
- * database is noticed within a second; what is written until then is kept, because init takes it
+ * database is noticed within a second; data written until then are kept, because init takes them
  * over. */
 static bool must_look(const ir_mongodb_t *store) {
     return store->doubtful || store->routed ||

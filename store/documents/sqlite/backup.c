@@ -13,10 +13,10 @@
 
 /* ---- saving ---- */
 
-/* The copy is made durable as a whole, so it needs no journal of its own. */
+/* The copy is made durable as a whole, so it needs no journal. */
 static const char target_sql[] = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF";
 
-/* In one read transaction, which keeps no worker from writing. */
+/* Copies in one read transaction, which does not block writing workers. */
 static int copy_pages(sqlite3 *from, sqlite3 *to) {
     sqlite3_backup *copy = sqlite3_backup_init(to, "main", from, "main");
     if (copy == NULL) {
@@ -96,8 +96,8 @@ ir_status_t ir_sqlite_save(void *context, const char *folder, ir_error_t *error)
 
 /* ---- loading ---- */
 
-/* SQLite would take a leftover log for that of the new database. Its last batches may be useful, so
- * it is kept under another name. */
+/* SQLite would mistake a leftover log for the new database's. Its last batches may be useful, so it
+ * is kept under another name. */
 static ir_status_t move_log(const char *path, const char *ending, ir_error_t *error) {
     char from[PATH_MAX];
     char to[PATH_MAX];

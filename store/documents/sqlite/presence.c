@@ -89,7 +89,7 @@ static bool find_mark_again(ir_sqlite_t *store, ir_sqlite_presence_t *presence) 
 typedef struct head {
     int64_t bytes;   /* page size (at 16) times number of pages (at 28) */
     uint32_t cookie; /* schema cookie (at 40): VACUUM increases it */
-    bool shrinks;    /* auto-vacuum (at 52): it shrinks by itself */
+    bool shrinks;    /* auto-vacuum (at 52): it shrinks automatically */
 } head_t;
 
 static uint32_t read_word(const uint8_t *at) {

@@ -61,7 +61,7 @@ enum {
     " FROM raw r LEFT JOIN outcomes o"                                                             \
     " ON o.number = (SELECT max(number) FROM outcomes WHERE raw = r.id)"
 
-/* For schema version 1. */
+/* The query for schema version 1. */
 #define EARLIER_SQL                                                                                \
     "SELECT r.rowid, r.id, r.mote, r.routing_key, r.content_type, r.body, r.received_ns, NULL,"    \
     " NULL, r.status, r.status AS newest, r.refusals FROM raw r"
@@ -79,7 +79,7 @@ typedef struct ir_sqlite_raw_walk {
     void *context;
     ir_refusal_list_t refusals;
     int64_t row; /* the last row seen */
-    int rows;    /* rows of the page so far */
+    int rows;    /* number of rows in the page so far */
     ir_error_t *error;
 } ir_sqlite_raw_walk_t;
 

@@ -5,9 +5,9 @@
  *
  * - raw: one row per message, with its first outcome (status, refusals) and, if they exist, the
  *   sender's name for it and when it was sent
- * - outcomes: later outcomes of a message that differ from the one before
- * - sensors: what is known of a sensor. Another description of the same name is another row with
- *   the same `series`
+ * - outcomes: later outcomes of a message that differ from the previous one
+ * - sensors: what is known about a sensor. A different description of the same name is another row
+ *   with the same `series`
  * - observations: keyed by (series, time_ns, id). The id follows from name, time and value, so this
  *   key is as unique as the id. New rows are placed next to the last ones of their series, and the
  *   same tree yields a series' recent points
@@ -27,7 +27,7 @@
 
 #include <sqlite3.h>
 
-/* Version 1 had ids of another kind (UUID version 5). */
+/* Version 1 had ids of an older format (UUID version 5). */
 #define IR_SQLITE_SCHEMA 2
 #define IR_SQLITE_APPLICATION 0x49526976 /* "IRiv" in PRAGMA application_id */
 
@@ -91,7 +91,7 @@ typedef struct ir_sqlite {
     ir_sqlite_places_t places;
     ir_buffer_t text; /* scratch */
     ir_sqlite_presence_t presence;
-    ir_file_presence_t spoilt; /* a file at the path whose log is not its own */
+    ir_file_presence_t spoilt; /* a file at the path whose log belongs to another file */
 } ir_sqlite_t;
 
 /* Makes the views, replacing earlier ones (views.c). */
@@ -118,7 +118,7 @@ ir_status_t ir_sqlite_presence_note(ir_sqlite_t *store, ir_error_t *error);
  * database is detached. */
 ir_status_t ir_sqlite_presence_check(ir_sqlite_t *store, ir_error_t *error);
 
-/* IR_ERR_PROTOCOL when opening the file would apply a log to it that is not its own. */
+/* IR_ERR_PROTOCOL when opening the file would apply another file's log to it. */
 ir_status_t ir_sqlite_presence_spoilt(ir_sqlite_t *store, ir_error_t *error);
 
 /* Converts the last call's `code` to a status and an error; `what` describes what failed. Detaches

@@ -75,7 +75,7 @@ static void detach(ir_nquads_t *graph) {
     graph->lock = graph->claims = graph->seals.fd = -1;
 }
 
-/* It was set up before: a directory without the registry was made by hand, or is a mount
+/* The store was set up before: a directory without the registry was made by hand, or is a mount
  * point without its disk. */
 static ir_status_t is_set_up(const ir_nquads_t *graph, ir_error_t *error) {
     int fd = -1;
@@ -136,8 +136,8 @@ static const char *file_missing(const ir_nquads_t *graph, const char *name, int 
     return ir_presence_missing(&opened, path, NULL);
 }
 
-/* Closes everything: none of it is where others look for it. A moved segment is sealed by the
- * process that next opens its directory. */
+/* Closes everything: the files are no longer where others look for them. A moved segment is sealed
+ * by the process that next opens its directory. */
 static ir_status_t vanished(ir_nquads_t *graph, const char *what, ir_error_t *error) {
     char since[IR_TIME_SIZE];
     const size_t size = ir_clock_format(graph->since_ns, since);

@@ -68,8 +68,9 @@ static char *default_writer(void) {
     return strdup(name);
 }
 
-/* A directory with blanks or commas, which part the stores of a list, has them as %XX (RFC 3986).
- */
+/* In the directory's name, blanks and commas, which separate stores in a list, are written as %XX
+ * (RFC 3986).
+ *  */
 static char *decode(const char *text) {
     char *out = malloc(strlen(text) + 1);
     char *end = out;

@@ -42,10 +42,10 @@ ir_status_t ir_nquads_out_of_memory(ir_error_t *error);
 
 /* ---- directory.c ---- */
 
-/* Opens the directory unless it is open, and seals what dead writers left. */
+/* Opens the directory unless it is open, and seals segments that dead writers left. */
 ir_status_t ir_nquads_attach(ir_nquads_t *graph, ir_error_t *error);
 
-/* The same for a directory that was set up: one without the registry is refused. */
+/* Opens a directory that was set up: one without the registry is refused. */
 ir_status_t ir_nquads_attach_again(ir_nquads_t *graph, ir_error_t *error);
 
 /* Checks that everything open is still where others look for it. If not, closes it:
@@ -69,7 +69,7 @@ ir_status_t ir_nquads_each_id(void *store, ir_document_kind_t kind, ir_each_id_f
                               void *context, ir_error_t *error);
 ir_status_t ir_nquads_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 
-/* Checks that the ids in the files are of this release's kind. */
+/* Checks that the ids in the files have this release's format. */
 ir_status_t ir_nquads_check_ids(ir_nquads_t *graph, ir_error_t *error);
 
 ir_status_t ir_nquads_purge(void *store, const ir_id_t *ids, size_t count, ir_error_t *error);

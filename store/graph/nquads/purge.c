@@ -5,7 +5,8 @@
 
 #define SEAL_POLL_NS (50 * IR_MILLISECOND_NS)
 
-/* With the lock alone. *open: the segment of `before` that still has a writer, or NULL. */
+/* Call while holding the exclusive lock. *open: the segment in `before` that still has a writer, or
+ * NULL. */
 static ir_status_t look_for_open(const ir_nquads_t *graph, const ir_segment_list_t *before,
                                  const char **open, ir_error_t *error) {
     ir_status_t status = IR_OK;
@@ -20,7 +21,7 @@ static ir_status_t look_for_open(const ir_nquads_t *graph, const ir_segment_list
     return status;
 }
 
-/* Workers seal their segments, and go on in new ones. */
+/* Workers seal their segments, and continue in new ones. */
 static ir_status_t have_all_sealed(ir_nquads_t *graph, ir_segment_list_t *list, ir_error_t *error) {
     const int64_t deadline_ns = ir_clock_monotonic() + graph->timeout_ns;
     const char *open = "";
@@ -48,8 +49,8 @@ static ir_status_t have_all_sealed(ir_nquads_t *graph, ir_segment_list_t *list, 
     return status;
 }
 
-/* Calls `each` for every segment that was there at the beginning, sealed now, with the lock alone.
- * Workers write in between. */
+/* Calls `each`, under the exclusive lock, for every segment that existed at the beginning and is
+ * sealed now. Workers may write in between. */
 typedef ir_status_t (*each_sealed_fn)(const ir_nquads_t *graph, const ir_segment_name_t *name,
                                       void *context, ir_error_t *error);
 static ir_status_t each_sealed(ir_nquads_t *graph, each_sealed_fn each, void *context,

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* For how many puts after another writer's claim everything is looked up. It is more than the
- * number of batches that a worker may have in progress which were called new before the claim. */
+/* The number of puts, after another writer's claim, for which everything is looked up. It is more
+ * than the number of batches that a worker may have in progress which were called new before the
+ * claim. */
 #define WARY_PUTS 1024
 
 /* Whether the batch must be looked up: it contains something known, or another writer made a
@@ -31,7 +32,7 @@ static ir_status_t write_claim(ir_nquads_t *graph, ir_error_t *error) {
     if (!graph->claiming) {
         return IR_OK;
     }
-    /* It need not be durable: the claim is for writers that are alive. */
+    /* The claim need not be durable: it is for living writers only. */
     const ssize_t written = write(graph->claims, "+", 1);
     if (written != 1) {
         return ir_error_set(error, IR_ERR_IO, "cannot write %s/claims: %s", graph->directory,
@@ -161,7 +162,7 @@ ir_outcome_t ir_nquads_put(void *store, const ir_graph_pick_t *picks, size_t cou
 
 /* ---- sealing ---- */
 
-/* While there is nothing to put. A broken segment waits for the next put. */
+/* Called while there is nothing to put. A broken segment waits for the next put. */
 ir_status_t ir_nquads_seal_as_asked(ir_nquads_t *graph, ir_error_t *error) {
     if (graph->segment == NULL || ir_segment_broken(graph->segment) ||
         !ir_seal_asked(&graph->seals)) {

@@ -130,7 +130,7 @@ static bool exists(const char *directory, const char *stem, const char *ending) 
     return path_of(directory, stem, ending, path, NULL) == IR_OK && stat(path, &facts) == 0;
 }
 
-/* Takes the first free number, and the lock. */
+/* Chooses the first free number, and gets the lock. */
 static int create_file(ir_segment_t *segment, const char *name) {
     for (int sequence = 1; sequence <= SEQUENCE_MAX; sequence++) {
         snprintf(segment->stem, sizeof segment->stem, "%s-%08d", name, sequence);

@@ -43,8 +43,7 @@ ir_status_t ir_segment_append(ir_segment_t *segment, ir_buffer_t *lines, const i
                               size_t n_ids, ir_error_t *error);
 bool ir_segment_broken(const ir_segment_t *segment);
 
-/* Whether the appended data is still where it was put. IR_ERR_VANISHED says what happened to the
- * file. */
+/* Whether the appended data is still in place. IR_ERR_VANISHED says what happened to the file. */
 ir_status_t ir_segment_present(const ir_segment_t *segment, ir_error_t *error);
 
 int64_t ir_segment_size(const ir_segment_t *segment);
@@ -69,7 +68,7 @@ ir_status_t ir_segment_index(const char *directory, const char *stem, ir_error_t
 ir_status_t ir_segment_purge(const char *directory, const char *stem, const char *base_iri,
                              const ir_id_t *ids, size_t count, ir_error_t *error);
 
-/* The same for the ids of an archived segment. */
+/* Removes these ids from the ids of an archived segment. */
 ir_status_t ir_segment_purge_ids(const char *directory, const char *stem, const ir_id_t *ids,
                                  size_t count, ir_error_t *error);
 

@@ -55,7 +55,7 @@ static ir_status_t compress(int fd, const char *path, ir_backup_writer_t *writer
     return status == IR_OK && got < 0 ? ir_backup_failed("read", path, errno, error) : status;
 }
 
-/* One that an interrupted run left begins again. */
+/* Starts over if an interrupted run left a partial archive. */
 static ir_status_t write_archive(int fd, const char *path, const char *archive, const char *stem,
                                  uint64_t *compressed, ir_error_t *error) {
     char name[NAME_MAX + 1];

@@ -150,7 +150,7 @@ typedef struct known {
     ir_id_t *ids; /* mapped read-only, for a sealed one */
     size_t n_ids;
     bool sealed;
-    ino_t file;   /* that is mapped: purging makes another one */
+    ino_t file;   /* of the mapped file: purging creates a new one */
     int64_t seen; /* for an open one: number of bytes whose ids are in `set` */
     ir_id_set_t set;
 } known_t;
@@ -204,7 +204,7 @@ void ir_segments_free(ir_segments_t *segments) {
     free(segments);
 }
 
-/* Updates the array from the list; both are sorted. Takes the stems out of the list. */
+/* Updates the array from the list; both are sorted. Moves the stems out of the list. */
 static bool follow(ir_segments_t *segments, ir_segment_list_t *list) {
     known_t *made = calloc(list->count > 0 ? list->count : 1, sizeof *made);
     if (made == NULL) {
@@ -286,7 +286,7 @@ static ir_status_t map_sealed(const ir_segments_t *segments, known_t *known, ir_
     return IR_OK;
 }
 
-/* Whether the mapped file is still that of its segment. */
+/* Whether the mapped file still belongs to its segment. */
 static bool is_mapped(const ir_segments_t *segments, const known_t *known) {
     char path[PATH_MAX];
     struct stat facts;

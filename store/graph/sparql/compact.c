@@ -12,7 +12,7 @@
 
 #define URL_SIZE 2048
 #define ID_SIZE 64
-#define FIRST_WAIT_NS (100 * IR_MILLISECOND_NS) /* doubled after each look, up to: */
+#define FIRST_WAIT_NS (100 * IR_MILLISECOND_NS) /* doubles after each check, up to: */
 #define LONGEST_WAIT_NS (5 * IR_SECOND_NS)
 
 /* "http://HOST:PORT": the part of a URL before its path. */
@@ -45,7 +45,7 @@ static ir_status_t begin(ir_sparql_t *graph, char id[static ID_SIZE], ir_error_t
     return id[0] != '\0' ? IR_OK : ir_sparql_no_answer(graph, error);
 }
 
-/* *done: the task has ended well. */
+/* *done: the task has ended successfully. */
 static ir_status_t look(ir_sparql_t *graph, const char *id, bool *done, ir_error_t *error) {
     char url[URL_SIZE];
     const char *store = graph->uri.store;

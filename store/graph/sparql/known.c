@@ -1,5 +1,5 @@
-/* Which subjects the server has already. Statements about an observation must not be written twice:
- * they may have changed meanwhile, because its flags were computed with other limits, and a
+/* Finds which subjects the server already has. Statements about an observation must not be written
+ * twice: they may have changed meanwhile, because its flags were computed with other limits, and a
  * triplestore would keep both. */
 #include "store/graph/sparql/sparql.h"
 
@@ -90,7 +90,7 @@ ir_status_t ir_sparql_subjects_ask(ir_sparql_t *graph, ir_sparql_subjects_t *sub
 
 /* ---- leaving out ---- */
 
-/* Of several picks of one id that is nowhere yet, the first stays. */
+/* Keeps the first of several picks with the same id if the id is not stored yet. */
 static void keep_unknown(ir_sparql_t *graph, const ir_sparql_subjects_t *known,
                          const ir_graph_pick_t *picks, size_t count) {
     graph->n_left = 0;

@@ -1,6 +1,5 @@
-/* Checks that the server still has what it was given. A server that comes back with an empty
- * dataset (in memory, or on another disk) accepts writes as before; the missing registry reveals
- * it. */
+/* Checks that the server still has its data. A server that comes back with an empty dataset (in
+ * memory, or on another disk) accepts writes as before; the missing registry reveals it. */
 #include "common/messages.h"
 #include "store/graph/sparql/sparql.h"
 

@@ -21,7 +21,7 @@ static void append_removal(ir_sparql_t *server, const char *pattern, const ir_id
     ir_buffer_append_format(out, " %s }", pattern);
 }
 
-/* Where ir_sparql_append_where looks. */
+/* Removes statements from the graphs that ir_sparql_append_where covers. */
 static ir_status_t remove_some(ir_sparql_t *server, const ir_id_t *ids, size_t count,
                                ir_error_t *error) {
     static const char pattern[] = "?s ?p ?o";

@@ -39,7 +39,7 @@ static int compare_lines(const void *a, const void *b) {
     return order != 0 ? order : (left->size > right->size) - (left->size < right->size);
 }
 
-/* The size of a line up to the blank before its object. */
+/* Returns the size of a line up to the blank before its object. */
 static size_t pair_size(ir_view_t line) {
     const char *first = memchr(line.data, ' ', line.size);
     const char *second =
@@ -344,7 +344,7 @@ static ir_status_t load_first(load_t *load, ir_view_t lines, const counts_t *sen
 
 /* ---- the index ---- */
 
-/* What an earlier release kept there: it had one graph for the whole registry. */
+/* Statements that an earlier release kept there: it had one graph for the whole registry. */
 static ir_status_t count_old(load_t *load, const char *index, uint64_t *count, ir_error_t *error) {
     ir_buffer_clear(&load->server->body);
     ir_buffer_append_format(&load->server->body,

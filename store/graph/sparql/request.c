@@ -84,8 +84,8 @@ static ir_status_t judge(const ir_sparql_t *graph, const char *url, int code, ir
                                 size, url, code, text);
         }
     }
-    return ir_error_set(error, IR_ERR_CONNECT, "%.*s cannot take it now (%d): %s", size, url, code,
-                        text);
+    return ir_error_set(error, IR_ERR_CONNECT, "%.*s cannot accept it now (%d): %s", size, url,
+                        code, text);
 }
 
 ir_status_t ir_sparql_no_answer(const ir_sparql_t *graph, ir_error_t *error) {
@@ -171,7 +171,7 @@ ir_status_t ir_sparql_ask(ir_sparql_t *graph, const ir_buffer_t *query, const ch
     ir_buffer_init(&form);
     ir_buffer_append_text(&form, "query=");
     append_escaped(&form, ir_buffer_view(query));
-    /* as a form: Virtuoso hangs when a query is posted by itself */
+    /* as a form: Virtuoso hangs when a bare query is posted */
     const ir_http_request_t request = {.method = "POST",
                                        .url = graph->uri.query,
                                        .content_type = "application/x-www-form-urlencoded",

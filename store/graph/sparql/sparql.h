@@ -33,7 +33,7 @@ typedef struct ir_sparql {
     ir_buffer_t names;     /* graph names of the picks, concatenated */
     size_t *name_ends;     /* end of each pick's name in `names` */
     size_t n_name_ends;    /* capacity */
-    size_t most;           /* most observations in one request */
+    size_t most;           /* maximum number of observations in one request */
     ir_graph_pick_t *left; /* of ir_sparql_leave_out */
     size_t n_left;
     ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* of writes that were read back */
@@ -101,7 +101,7 @@ ir_status_t ir_sparql_select_ids(ir_sparql_t *graph, ir_each_id_fn each, void *c
 /* Checks one observation, if there is any. IR_ERR_PROTOCOL when an earlier release wrote it. */
 ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error);
 
-/* ---- what is there already (known.c) ---- */
+/* ---- which items the server already has (known.c) ---- */
 
 /* Ids of picks, sorted, each once, and whether the server has each. Starts zeroed. */
 typedef struct ir_sparql_subjects {
@@ -110,7 +110,7 @@ typedef struct ir_sparql_subjects {
     size_t count;
 } ir_sparql_subjects_t;
 
-/* Takes the ids of the picks, or of those that are known. False when memory is exhausted. */
+/* Collects the ids of the picks, or of those that are known. False when memory is exhausted. */
 bool ir_sparql_subjects_take(ir_sparql_subjects_t *subjects, const ir_graph_pick_t *picks,
                              size_t count, bool known_only);
 void ir_sparql_subjects_free(ir_sparql_subjects_t *subjects);

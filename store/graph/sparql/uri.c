@@ -120,11 +120,11 @@ static bool is_virtuoso(ir_view_t path) {
 /* Virtuoso answers 2xx to quads but ignores their graphs. */
 static ir_status_t check_strategy(const paths_t *paths, ir_error_t *error) {
     if (paths->strategy == IR_SPARQL_QUADS && paths->store.size == 0 && is_virtuoso(paths->path)) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "graph: a server at %.*s (Virtuoso) takes no quads; add "
-                            "?strategy=graph-store or ?strategy=update (or store=/PATH, if it is "
-                            "another server that does)",
-                            IR_VIEW_ARG(paths->path));
+        return ir_error_set(
+            error, IR_ERR_USAGE,
+            "graph: a server at %.*s (Virtuoso) does not accept quads; add ?strategy=graph-store "
+            "or ?strategy=update (or store=/PATH, if it is another server that does)",
+            IR_VIEW_ARG(paths->path));
     }
     return IR_OK;
 }

@@ -125,7 +125,7 @@ def drift(series, time, value, step, rng):
 
 
 def make(series, rng):
-    """(time, value, late): a walk with gaps, flat stretches, spikes, and late points."""
+    """Returns (time, value, late): a walk with gaps, flat stretches, spikes, and late points."""
     count, time, interval, value, step, digits, height = series["make"]
     points, hold = [], 0
     for _ in range(count):
@@ -196,7 +196,7 @@ def packs_of(queues, rng):
 
 
 def others():
-    """What is not a number."""
+    """Sensors whose values are not numbers."""
     for i, text in enumerate(TEXTS):
         yield [{"n": "mere.box.weather", "t": 1362096000 + i, "vs": text}]
     for i in range(4):

@@ -23,7 +23,7 @@ def answering(status, document):
 
 
 def proxy_before(river, target, for_graph, for_documents):
-    """(the proxy in front of that store, its answer in the store's protocol)."""
+    """Returns (the proxy in front of that store, its answer in the store's protocol)."""
     if river.roles[target] == "graph":
         return river.graph_proxy, for_graph
     return river.document_proxy, for_documents

@@ -13,4 +13,4 @@ def step(river, target, dice):
     return lambda: river.set_clock(target, 0)
 
 
-ROWS = [Kind("clock", "whose clock is changed and later set right again", tuple(STEPS), step, (3, 20), 30)]
+ROWS = [Kind("clock", "whose clock is changed and later corrected", tuple(STEPS), step, (3, 20), 30)]

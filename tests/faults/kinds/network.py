@@ -15,7 +15,7 @@ def cut(river, target, _dice):
 
 
 def dropping(match):
-    """`match(river, target, dice)`: selects the packets to the target that are dropped."""
+    """`match(river, target, dice)` returns which packets to the target are to be dropped."""
     def begin(river, target, dice):
         river.places[target].drop(*match(river, target, dice))
         return river.places[target].drop_nothing

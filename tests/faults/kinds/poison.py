@@ -1,4 +1,4 @@
-"""Poison: bad messages among the motes' good ones, by AMQP, for every known reason of a refusal."""
+"""Poison: bad messages among the motes' good ones, over AMQP, for every known reason of a refusal."""
 
 import collections
 import contextlib
@@ -31,7 +31,7 @@ class Poisoner(threading.Thread):
     def run(self):
         try:
             self.send_all()
-        except Exception as error:  # noqa: BLE001 (told by stop)
+        except Exception as error:  # noqa: BLE001 (reported by stop)
             self.error = error
 
     def send_all(self):

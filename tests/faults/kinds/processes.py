@@ -44,5 +44,5 @@ ROWS = [
     Kind("all-gateways", "killed together with all others of its role", ("gateway",), kill_all("gateway"), (0, 8), 30,
          of_all=True),
     Kind("reload", "reloaded with its configuration", ("balancer",), reload, (0, 2), 30),
-    Kind("hang-up", "told to read its files again", ("worker", "gateway"), hang_up, (0, 2), 30),
+    Kind("hang-up", "asked to reload its files", ("worker", "gateway"), hang_up, (0, 2), 30),
 ]

@@ -16,7 +16,7 @@ def fill(river, target, _dice):
 
     def make_room():
         river.disks[target].empty()
-        # RabbitMQ 3.10 does not recover by itself: its write-ahead log and Mnesia's log stay closed.
+        # RabbitMQ 3.10 does not recover on its own: its write-ahead log and Mnesia's log stay closed.
         if river.roles[target] == "broker":
             river.kill(target)
 
