@@ -17,38 +17,38 @@ PROXY_HEADER = "0d0a0d0a000d0a515549540a" + "2111000c" + "7f000001" + "7f000001"
 AMQP_HEADER = "414d515000000901"
 
 HEAD = """\
-       # Made by ingest/haproxy.py from a list of nodes (see ingest/nodes.conf): change that, not this.
+# Made by ingest/haproxy.py from a list of nodes (see ingest/nodes.conf): change that, not this.
 
-       global
-           log stdout format raw local0 info
-           maxconn {connections}
-           stats socket {socket} mode 600 level admin expose-fd listeners
-           stats timeout 30s
-           hard-stop-after 1h
-           spread-checks 10
-           ssl-default-bind-options ssl-min-ver TLSv1.2
-           ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20
-       {user}
-       defaults
-           log global
-           option dontlognull
-           option dontlog-normal
-           option tcpka
-           option redispatch 1
-           retries 3
-           timeout connect {answer}
-           timeout queue 5s
-           timeout check {answer}
-           timeout client 10s
-           timeout server 60s
-           timeout client-fin 10s
-           timeout server-fin 10s
-           default-server inter 1s fastinter 500ms fall {misses} rise 2 slowstart 10s
+global
+    log stdout format raw local0 info
+    maxconn {connections}
+    stats socket {socket} mode 600 level admin expose-fd listeners
+    stats timeout 30s
+    hard-stop-after 1h
+    spread-checks 10
+    ssl-default-bind-options ssl-min-ver TLSv1.2
+    ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20
+{user}
+defaults
+    log global
+    option dontlognull
+    option dontlog-normal
+    option tcpka
+    option redispatch 1
+    retries 3
+    timeout connect {answer}
+    timeout queue 5s
+    timeout check {answer}
+    timeout client 10s
+    timeout server 60s
+    timeout client-fin 10s
+    timeout server-fin 10s
+    default-server inter 1s fastinter 500ms fall {misses} rise 2 slowstart 10s
 
-       # What each source address has open and asks for, and how often the log mentioned it.
-       backend sources
-           stick-table type ipv6 size 200k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s),gpc0_rate(10s)
-       """
+# What each source address has open and asks for, and how often it was told in the log.
+backend sources
+    stick-table type ipv6 size 200k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s),gpc0_rate(10s)
+"""
 
 # Who is turned away is named in the log once in ten seconds; the rest of them ends unseen, as cheaply as can be.
 # A connection that sends nothing is logged, too, when it is cut.

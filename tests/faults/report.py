@@ -11,11 +11,11 @@ ROUND_COLUMNS = ("round", "begun", "ended", "ways", "messages", "observations", 
                  "again", "order_violations", "wrong")
 TITLE = "# Faults: {good} of {count} rounds as promised\n"
 NOTES = """
-        Recovery is the time from the end of a fault, when killed parts are restarted, until every part is ready, the
-        balancer sees all of them, and at most two seconds' worth of messages is in progress. When two faults overlap,
-        it starts when both have ended. *again*: messages without a name that were sent again and arrived twice; they
-        cannot be distinguished from a second reading.
-        """
+Recovery is the time from the end of a fault, when killed parts are restarted, until every part is ready, the
+balancer sees all of them, and at most two seconds' worth of messages is in progress. When two faults overlap,
+it starts when both have ended. *again*: messages without a name that were sent again and arrived twice; they
+cannot be distinguished from a second reading.
+"""
 
 
 def flat(value):

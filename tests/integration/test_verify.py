@@ -190,7 +190,8 @@ def test_an_observation_with_another_time(stored):
 
 
 def test_a_message_that_is_gone(stored):
-    tamper(stored, "DELETE FROM raw WHERE id IN (SELECT id FROM raw LIMIT 1)")
+    unnamed = next(line[1] for line in lines(stored.ledger) if len(line) == 6)
+    tamper(stored, f"DELETE FROM raw WHERE id = {find_raw(stored, unnamed)}")
     status, verdict = stored.verdict()
     assert status == 1 and verdict["raw"]["missing"] == 1
     assert verdict["observations"]["missing"] == 7 == verdict["observations"]["foreign"]
