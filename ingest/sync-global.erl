@@ -29,8 +29,9 @@ spawn(fun() ->
     Watch = fun Watch(Before) ->
         timer:sleep(10000),
         Now = Notes(),
-        Stuck = lists:usort([Peer || {{_, Peer}, _} = Note <- Now, lists:member(Note, Before), Syncers() =/= []]),
-        [catch Restart(Peer) || Peer <- Stuck],
+        Same = [Note || Note <- Now, lists:member(Note, Before)],
+        %% A node may be gone by now, or busy: then the next look decides.
+        _ = (catch [Restart(Peer) || Same =/= [], Syncers() =/= [], Peer <- lists:usort([Each || {{_, Each}, _} <- Same])]),
         Watch(Now)
     end,
     Watch([])

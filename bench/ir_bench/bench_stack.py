@@ -11,7 +11,8 @@ STORES = ("documents", "graph")
 WORKER = "worker."  # prefix of ir-worker's settings in a subject's settings
 DO = ('cd "${RIVER_ROOT-}/run/river/service" && verb=$1 && shift && '
       'for each in "$@"; do sv -w 30 "$verb" "$PWD/$each"; done')
-EMPTY = 'cd "${RIVER_ROOT-}/var/lib/river" && rm -rf stores && for each in "$@"; do rm -rf "$each/db"; done'
+# Also removes each worker's note that its stores are set up, which would make it refuse empty ones.
+EMPTY = 'cd "${RIVER_ROOT-}/var/lib/river" && rm -rf stores && for each in "$@"; do rm -rf "$each/db" "$each/stores"; done'
 
 
 class BenchStack(guests.GuestStack):

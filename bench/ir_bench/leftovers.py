@@ -42,7 +42,7 @@ def clear(folder):
         if not group.processes():
             break
         group.signal(signal.SIGKILL)
-        wait_until(lambda: not group.processes(), pause=0.2)
+        wait_until(lambda: not group.processes(), 0.2)
     for lab in labs_of(folder):
         made = lab.directory / "netns"
         ir_platform(lab, made.read_text(encoding="ascii").strip() if made.exists() else "", "destroy", "--all")

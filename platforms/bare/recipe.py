@@ -135,7 +135,7 @@ class Recipe(Platform):
             if not group.processes():
                 break
             group.signal(signal.SIGKILL)
-            wait_until(lambda: not group.processes(), pause=0.2)
+            wait_until(lambda: not group.processes(), 0.2)
         if group.exists():
             group.remove()
         command.run(["ip", "address", "delete", f"{guest.address}/32", "dev", self.lab.network.bridge], good=None)
