@@ -110,7 +110,7 @@ bool ir_intake_may_send(ir_gateway_t *gateway, ir_request_t *request, ir_account
     return wait_ns == 0;
 }
 
-/* This check comes early, so that nothing is decoded in vain. */
+/* Comes before decoding: without a broker, the request is refused anyway. */
 static bool has_broker(ir_gateway_t *gateway, ir_request_t *request) {
     const ir_outlet_state_t state = ir_outlet_state(gateway->outlet);
     if (state != IR_OUTLET_OPEN) {

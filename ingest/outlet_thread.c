@@ -284,8 +284,8 @@ static bool is_trial(const ir_outlet_t *outlet) {
     return outlet->n_asides > 0 && outlet->asides[outlet->n_asides - 1].end_ns != 0;
 }
 
-/* Silence is no proof, but a new connection does no harm; what the old one does not answer may then
- * be anybody's, so it has an end. */
+/* Silence proves nothing, but a new connection does no harm. Unanswered messages on the old one may
+ * belong to any mote, so it gets a deadline. */
 static void set_aside(ir_outlet_t *outlet) {
     ir_publisher_t *publisher = outlet->publisher;
     const bool left =

@@ -49,7 +49,7 @@ STAMP = rabbitmq.STAMP.read_text()
 def test_a_broker_that_cannot_stamp_ends(tmp_path, script):
     assert script != STAMP
     if script and "-behaviour" not in script and harness.series_of(servers.usual_rabbitmq()) >= (3, 12):
-        pytest.skip("this RabbitMQ stamps by itself and does not need our interceptor")
+        pytest.skip("this RabbitMQ has an interceptor for stamps and does not need ours")
     broker = Broken(tmp_path / "broker", script)
     try:
         broker.begin()

@@ -697,7 +697,7 @@ def test_a_request_follows_one_of_many_packs(quiet):
 
 
 def test_a_mote_has_few_bodies_that_wait(quiet):
-    """A mote beyond its limit is answered at once; its requests are not read in vain."""
+    """A mote beyond its limit is answered at once, and its requests are not decoded first."""
     gateway = quiet.gateway("--mote-messages=4", "--rate=1", "--burst=10")
     clients = [Client(gateway).send(request(quiet.tokens[MOTE], large(number))) for number in range(8)]
     answers = [client.answer() for client in clients]

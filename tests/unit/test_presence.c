@@ -148,7 +148,7 @@ typedef struct ir_accident {
     const char *name, *command;
     ir_status_t status; /* of the first try */
     const char *says;   /* part of its text */
-    ir_status_t then;   /* expected status of the next put; OK: it continues by itself */
+    ir_status_t then;   /* expected status of the next put; OK: it recovers alone */
     const char *mend;   /* a command, or NULL: nothing */
     bool new_store;     /* set up after that */
     int kept;           /* of the two messages stored before */

@@ -221,7 +221,7 @@ static void assert_set_aside(const ir_server_t *server, uint32_t count) {
     }
 }
 
-/* Each item is tried alone at most once, which is no proof; the rest is written. */
+/* Each item is tried alone at most once, which proves nothing; the rest is written. */
 static void suspects_are_set_aside_without_a_proof(void **state) {
     ir_server_t *server = *state;
     ir_error_t error;
