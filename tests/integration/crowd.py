@@ -38,8 +38,7 @@ async def amqp_login(reader, writer, password):
 
 async def mqtt_login(reader, writer, password):
     body = raw_mqtt.text("MQTT") + b"\4\xc2\0\0" + raw_mqtt.text("") + raw_mqtt.text("mote") + raw_mqtt.text(password)
-    size = len(body)
-    writer.write(b"\x10" + (bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])) + body)
+    writer.write(b"\x10" + raw_mqtt.number(len(body)) + body)
     assert (await reader.readexactly(4))[3] == 0, "not logged in"
 
 
