@@ -5,30 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define FIELD(member) offsetof(ir_annotate_options_t, member)
-
-static const ir_setting_t settings[] = {
-    IR_REGISTRY_SETTING(ir_annotate_options_t, registry, ""),
-    {"list", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(list),
-     "Write the registry's sensors as CSV (mote, name, property, unit) and exit."},
-    {"explain", 'e', IR_SETTING_TEXT, "MOTE", NULL, 0, 0, NULL, FIELD(explain),
-     "Write the registry's data about this mote (sensors, names, units, limits), each with its "
-     "line, and exit."},
-    {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "ntriples", FIELD(format),
-     "What to write: " IR_FORMAT_NAMES ". json writes the processed documents with every quality "
-     "flag, one a line."},
-    {"input", 'i', IR_SETTING_CHOICE, "WORD", "json|cbor", 0, 0, "json", FIELD(input),
-     "json: SenML packs, one a line or printed over several; cbor: each FILE is one pack."},
-    {"stream", 's', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(stream),
-     "Write each observation at once, as the worker does, and revisions when flags are decided "
-     "later. Without it everything is held in memory until all flags are known."},
-    IR_FORMAT_SETTINGS(ir_annotate_options_t, rdf),
-    IR_ANALYSIS_SETTINGS(ir_annotate_options_t, analysis),
-    {"now", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(now),
-     "Arrival of all packs, for example 2026-01-31T12:00:00Z; relative times count from it. "
-     "Without it, a pack arrives when it is read."},
-    IR_PROGRAM_SETTINGS(ir_annotate_options_t, core_dumps),
-};
+#define IR_OPTIONS ir_annotate_options_t
+static const ir_setting_t settings[] = {IR_ANNOTATE_SETTINGS(IR_SETTING_ROW, IR_SETTING_ROWS)};
 
 static const ir_program_t program = {
     .name = "ir-annotate",

@@ -11,34 +11,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* `in` is where a program's struct has these settings, for example `format.`. */
+/* clang-format off */
+#define IR_FORMAT_SETTINGS(SETTING, in) \
+    SETTING(CHOICE, in detail, "graph-detail", 0, "WORD", "lean|full", 0, 0, "lean", \
+        "How much RDF is written for an observation.") \
+    SETTING(CHOICE, in naming, "graph-name", 0, "WORD", "default|day|mote", 0, 0, "default", \
+        "Graph that the statements are written to.") \
+    SETTING(TEXT, in base_iri, "base-iri", 0, "IRI", NULL, 0, 0, \
+        "https://intelligent-river.example/id/", \
+        "Beginning of the IRIs that the programs make; ends in '/' or '#'.")
+
+#define IR_ANALYSIS_SETTINGS(SETTING, in) \
+    SETTING(CHOICE, in unregistered, "unregistered", 0, "WORD", "reject|accept", 0, 0, "reject", \
+        "What happens to a sensor that is not in the registry.") \
+    IR_LIMIT_SETTINGS(SETTING, in limits.)
+/* clang-format on */
+
 /* Filled by common/settings.h; texts are owned by the program's struct. */
 typedef struct ir_format_settings {
-    char *base_iri;
-    int detail, naming;
+    IR_FORMAT_SETTINGS(IR_SETTING_MEMBER, )
 } ir_format_settings_t;
 
 typedef struct ir_analysis_settings {
     int unregistered;
     ir_limit_settings_t limits;
 } ir_analysis_settings_t;
-
-/* Rows for a program's settings table. `type` is its struct, `member` these settings in it. */
-/* clang-format off */
-#define IR_FORMAT_SETTINGS(type, member) \
-    {"graph-detail", 0, IR_SETTING_CHOICE, "WORD", "lean|full", 0, 0, "lean", offsetof(type, member.detail), \
-     "How much RDF is written for an observation."}, \
-    {"graph-name", 0, IR_SETTING_CHOICE, "WORD", "default|day|mote", 0, 0, "default", offsetof(type, member.naming), \
-     "Graph that the statements are written to."}, \
-    {"base-iri", 0, IR_SETTING_TEXT, "IRI", NULL, 0, 0, "https://intelligent-river.example/id/", \
-     offsetof(type, member.base_iri), \
-     "Beginning of the IRIs that the programs make; ends in '/' or '#'."}
-
-#define IR_ANALYSIS_SETTINGS(type, member) \
-    {"unregistered", 0, IR_SETTING_CHOICE, "WORD", "reject|accept", 0, 0, "reject", \
-     offsetof(type, member.unregistered), \
-     "What happens to a sensor that is not in the registry."}, \
-    IR_LIMIT_SETTINGS(type, member.limits)
-/* clang-format on */
 
 /* Derives format options from the settings. Texts are not copied, so the settings must outlive
  * them. */

@@ -7,12 +7,11 @@
 
 typedef enum ir_log_level { IR_LOG_ERROR, IR_LOG_WARN, IR_LOG_INFO, IR_LOG_DEBUG } ir_log_level_t;
 
-/* A row for a program's settings table (common/settings.h). `type` is the program's struct;
- * `member` is an int in it that becomes an ir_log_level_t. */
+/* The setting of the level (common/settings.h): `member` becomes an ir_log_level_t. */
 /* clang-format off */
-#define IR_LOG_SETTINGS(type, member) \
-    {"log-level", 0, IR_SETTING_CHOICE, "WORD", "error|warn|info|debug", 0, 0, "info", offsetof(type, member), \
-     "The least important level that is logged."}
+#define IR_LOG_SETTINGS(SETTING, member) \
+    SETTING(CHOICE, member, "log-level", 0, "WORD", "error|warn|info|debug", 0, 0, "info", \
+        "The least important level that is logged.")
 /* clang-format on */
 
 /* Starts every line with `program` (kept, not copied) and drops messages that are less important

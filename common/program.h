@@ -15,12 +15,12 @@ enum { IR_EXIT_DONE = 0, IR_EXIT_FAILED = 1, IR_EXIT_USAGE = 2 };
 
 #define IR_CORE_DUMPS "core-dumps"
 
-/* A row for a program's settings table. `type` is its struct, `member` a bool in it. */
+/* The setting that every program has (common/settings.h). */
 /* clang-format off */
-#define IR_PROGRAM_SETTINGS(type, member) \
-    {IR_CORE_DUMPS, 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, offsetof(type, member), \
-     "Allow core dumps and debuggers of the same user; the program's memory contains " \
-     "passwords."}
+#define IR_PROGRAM_SETTINGS(SETTING, member) \
+    SETTING(FLAG, member, IR_CORE_DUMPS, 0, NULL, NULL, 0, 0, NULL, \
+        "Allow core dumps and debuggers of the same user; the program's memory contains " \
+        "passwords.")
 /* clang-format on */
 
 /* The exit code for the status with which the program's work ended. */

@@ -40,6 +40,37 @@ typedef struct ir_setting {
     const char *help;    /* one sentence */
 } ir_setting_t;
 
+/* A program lists its settings in one macro. Its struct and its table follow from it, so the type
+ * of a member always fits its setting. */
+/* clang-format off */
+/*   #define IR_X_SETTINGS(SETTING, GROUP) \
+ *       SETTING(TEXT, name, "name", 'n', "NAME", NULL, 0, 0, NULL, "Name of this program.") \
+ *       GROUP(ir_broker_settings_t, broker, IR_BROKER_SETTINGS)
+ *   typedef struct ir_x_options {
+ *       IR_X_SETTINGS(IR_SETTING_MEMBER, IR_SETTING_MEMBERS)
+ *   } ir_x_options_t;
+ *   #define IR_OPTIONS ir_x_options_t
+ *   static const ir_setting_t settings[] = {IR_X_SETTINGS(IR_SETTING_ROW, IR_SETTING_ROWS)};
+ *
+ * SETTING takes the type (IR_SETTING_…), the member, and then the fields of ir_setting_t from name to
+ * help. GROUP takes a struct, the member, and a list of settings that several programs have. */
+#define IR_SETTING_MEMBER(type, member, ...) IR_SETTING_C_##type member;
+#define IR_SETTING_MEMBERS(type, member, list) type member;
+#define IR_SETTING_ROW(type, member, name, letter, unit, choices, min, max, initial, help) \
+    {name, letter, IR_SETTING_##type, unit, choices, min, max, initial, offsetof(IR_OPTIONS, member), help},
+#define IR_SETTING_ROWS(type, member, list) list(IR_SETTING_ROW, member.)
+/* clang-format on */
+
+#define IR_SETTING_C_TEXT char *
+#define IR_SETTING_C_SECRET char *
+#define IR_SETTING_C_URI char *
+#define IR_SETTING_C_INTEGER int64_t
+#define IR_SETTING_C_SIZE int64_t
+#define IR_SETTING_C_DURATION int64_t
+#define IR_SETTING_C_NUMBER double
+#define IR_SETTING_C_FLAG bool
+#define IR_SETTING_C_CHOICE int
+
 typedef struct ir_program {
     const char *name;    /* "ir-worker" */
     const char *purpose; /* one line */

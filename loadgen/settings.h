@@ -1,5 +1,5 @@
-/* The settings table of ir-loadgen, and the check that settings do not contradict each other. It
- * fills an ir_loadgen_options_t. */
+/* The program's description, with its settings (loadgen/options.h) and the check that they do not
+ * contradict each other. */
 #ifndef IR_LOADGEN_SETTINGS_H
 #define IR_LOADGEN_SETTINGS_H
 

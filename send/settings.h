@@ -7,24 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* `in` is where a program's struct has these settings, for example `send.`. */
+/* clang-format off */
+#define IR_SEND_SETTINGS(SETTING, in) \
+    SETTING(INTEGER, in request_packs, "request-packs", 0, "N", NULL, 1, 1000, "100", \
+        "Maximum number of packs in one HTTP request. Waiting JSON packs of one mote are sent " \
+        "together, one per line; 1: each separately.") \
+    SETTING(TEXT, in ca, "ca", 0, "FILE", NULL, 0, 0, NULL, \
+        "Certificate authority for the targets with TLS.") \
+    SETTING(TEXT, in mote_tokens, "mote-tokens", 0, "FILE", NULL, 0, 0, NULL, \
+        "File with the tokens for HTTP: lines MOTE TOKEN.") \
+    SETTING(SECRET, in mqtt_password, "mqtt-password", 0, "TEXT", NULL, 0, 0, NULL, \
+        "Password of the MQTT targets' user.")
+/* clang-format on */
+
 /* Filled by common/settings.h; texts are owned by the program's struct. */
 typedef struct ir_send_settings {
-    int64_t request_packs;
-    char *ca, *mote_tokens, *mqtt_password;
+    IR_SEND_SETTINGS(IR_SETTING_MEMBER, )
 } ir_send_settings_t;
-
-/* The rows for a program's table: `type` is its struct, `member` the ir_send_settings_t in it. */
-/* clang-format off */
-#define IR_SEND_SETTINGS(type, member) \
-    {"request-packs", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000, "100", offsetof(type, member.request_packs), \
-     "Maximum number of packs in one HTTP request. Waiting JSON packs of one mote are sent together, one per " \
-     "line; 1: each separately."}, \
-    {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, offsetof(type, member.ca), \
-     "Certificate authority for the targets with TLS."}, \
-    {"mote-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, offsetof(type, member.mote_tokens), \
-     "File with the tokens for HTTP: lines MOTE TOKEN."}, \
-    {"mqtt-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, offsetof(type, member.mqtt_password), \
-     "Password of the MQTT targets' user."}
-/* clang-format on */
 
 #endif

@@ -7,12 +7,11 @@
 #include <string.h>
 
 typedef struct ir_registry_options {
-    bool core_dumps;
+    IR_PROGRAM_SETTINGS(IR_SETTING_MEMBER, core_dumps)
 } ir_registry_options_t;
 
-static const ir_setting_t settings[] = {
-    IR_PROGRAM_SETTINGS(ir_registry_options_t, core_dumps),
-};
+#define IR_OPTIONS ir_registry_options_t
+static const ir_setting_t settings[] = {IR_PROGRAM_SETTINGS(IR_SETTING_ROW, core_dumps)};
 
 static const ir_program_t program = {
     .name = "ir-registry",

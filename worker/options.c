@@ -1,7 +1,5 @@
 #include "worker/options.h"
 
-#include "common/log.h"
-#include "common/program.h"
 #include "http/listener.h"
 #include "worker/management.h"
 
@@ -12,73 +10,9 @@
 #include <unistd.h>
 
 #define TURN_DELIVERIES 256
-#define FIELD(member) offsetof(ir_worker_options_t, member)
 
-static const ir_setting_t settings[] = {
-    {"name", 'n', IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(name),
-     "Unique name of this worker; by default HOST-PID."},
-    IR_BROKER_SETTINGS(ir_worker_options_t, broker),
-    {"management", 0, IR_SETTING_TEXT, "URI", NULL, 0, 0, NULL, FIELD(management),
-     "RabbitMQ's management interface, http(s)://USER@HOST:15672; several, separated by commas, "
-     "are tried in turn. A policy that can drop messages makes the worker not ready."},
-    {"management-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL,
-     FIELD(management_password), "Password for the management interface."},
-    {"management-interval", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_DAY, "30s",
-     FIELD(management_interval_ns), "Interval of queries to the management interface."},
-    {"trusted-users", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, "gateway,operator",
-     FIELD(trusted_users),
-     "RabbitMQ users, separated by commas, whose header ir-arrival is trusted: those of gateways, "
-     "and the one that replays dead letters. For other users the broker's stamp counts."},
-    {"partitions", 'p', IR_SETTING_INTEGER, "N", NULL, 1, 256, "8", FIELD(partitions),
-     "Number of queues for observations; the same for all workers."},
-    {"queue-type", 0, IR_SETTING_CHOICE, "TYPE", "quorum|classic", 0, 0, "quorum",
-     FIELD(queue_type), "Type of the queues; the same for all workers."},
-    {"prefetch", 0, IR_SETTING_INTEGER, "N", NULL, 1, 65535, "1000", FIELD(prefetch),
-     "Maximum number of unacknowledged messages per partition."},
-    {"announce", 0, IR_SETTING_DURATION, "TIME", NULL, 0.05 * IR_SECOND, 60 * IR_SECOND, "1s",
-     FIELD(announce_ns),
-     "How often the worker announces itself. After four times this without an announcement the "
-     "others consider it gone."},
-    {"message-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 128 * IR_MIB, "12Mi",
-     FIELD(message_bytes), "Larger messages are not read; the broker dead-letters them."},
-    IR_STORE_SETTINGS(ir_worker_options_t, stores),
-    IR_FORMAT_SETTINGS(ir_worker_options_t, format),
-    IR_REGISTRY_SETTING(ir_worker_options_t, registry, " Read again on SIGHUP."),
-    IR_ANALYSIS_SETTINGS(ir_worker_options_t, analysis),
-    {"series", 0, IR_SETTING_INTEGER, "N", NULL, 1, 10000000, "50000", FIELD(series),
-     "Number of series whose recent points are kept in memory; the points of other series are read "
-     "from the store."},
-    {"formats", 'f', IR_SETTING_TEXT, "LIST", NULL, 0, 0, "jsonld,senml", FIELD(formats),
-     "Formats to publish, separated by commas: " IR_FORMAT_NAMES "; empty: none."},
-    {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
-     FIELD(batch_observations), "A batch is full when it has this many observations."},
-    {"batch-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi",
-     FIELD(batch_bytes), "A batch is full when its message bodies have this size."},
-    {"in-flight", 0, IR_SETTING_INTEGER, "N", NULL, 1, 64, "4", FIELD(in_flight),
-     "Maximum number of batches in progress."},
-    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
-     FIELD(timeout_ns), "Maximum time to wait for an answer from a broker or store."},
-    {"backoff-first", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, 60 * IR_SECOND,
-     "200ms", FIELD(backoff_first_ns), "First pause before a store is tried again."},
-    {"backoff-longest", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, 3600 * IR_SECOND,
-     "10s", FIELD(backoff_longest_ns), "Maximum pause before a store is tried again."},
-    {"start-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "0s",
-     FIELD(start_timeout_ns),
-     "Exit if broker and stores are not all available after this; 0: keep trying."},
-    {"stop-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "30s", FIELD(stop_timeout_ns),
-     "After SIGTERM, time for the batches in progress; the rest goes back to the broker."},
-    {"http", 0, IR_SETTING_TEXT, "ADDRESS", NULL, 0, 0, "127.0.0.1:0", FIELD(http),
-     "Address of /metrics, /healthz and /readyz; with port 0, a free one."},
-    IR_LOG_SETTINGS(ir_worker_options_t, log_level),
-    IR_PROGRAM_SETTINGS(ir_worker_options_t, core_dumps),
-    {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
-     "Validate settings and registry, connect to broker and stores once, say what the worker would "
-     "do, and exit."},
-    {"offline", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(offline),
-     "With --check: look only at settings and files, and connect to nothing."},
-    {"declare", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(declare),
-     "Declare exchanges, queues and bindings at the broker, and exit."},
-};
+#define IR_OPTIONS ir_worker_options_t
+static const ir_setting_t settings[] = {IR_WORKER_SETTINGS(IR_SETTING_ROW, IR_SETTING_ROWS)};
 
 static ir_status_t check(const void *given, ir_error_t *error) {
     const ir_worker_options_t *options = given;

@@ -6,6 +6,8 @@
 #include "broker/consumer.h"
 #include "broker/settings.h"
 #include "common/clock.h"
+#include "common/log.h"
+#include "common/program.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "observation/batch.h"
@@ -14,33 +16,80 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* clang-format off */
+#define IR_WORKER_SETTINGS(SETTING, GROUP) \
+    SETTING(TEXT, name, "name", 'n', "NAME", NULL, 0, 0, NULL, \
+        "Unique name of this worker; by default HOST-PID.") \
+    GROUP(ir_broker_settings_t, broker, IR_BROKER_SETTINGS) \
+    SETTING(TEXT, management, "management", 0, "URI", NULL, 0, 0, NULL, \
+        "RabbitMQ's management interface, http(s)://USER@HOST:15672; several, separated by " \
+        "commas, are tried in turn. A policy that can drop messages makes the worker not " \
+        "ready.") \
+    SETTING(SECRET, management_password, "management-password", 0, "TEXT", NULL, 0, 0, NULL, \
+        "Password for the management interface.") \
+    SETTING(DURATION, management_interval_ns, "management-interval", 0, "TIME", NULL, \
+        0.1 * IR_SECOND, IR_DAY, "30s", \
+        "Interval of queries to the management interface.") \
+    SETTING(TEXT, trusted_users, "trusted-users", 0, "LIST", NULL, 0, 0, "gateway,operator", \
+        "RabbitMQ users, separated by commas, whose header ir-arrival is trusted: those of " \
+        "gateways, and the one that replays dead letters. For other users the broker's stamp " \
+        "counts.") \
+    SETTING(INTEGER, partitions, "partitions", 'p', "N", NULL, 1, 256, "8", \
+        "Number of queues for observations; the same for all workers.") \
+    SETTING(CHOICE, queue_type /* ir_queue_type_t */, "queue-type", 0, "TYPE", "quorum|classic", 0, 0, "quorum", \
+        "Type of the queues; the same for all workers.") \
+    SETTING(INTEGER, prefetch, "prefetch", 0, "N", NULL, 1, 65535, "1000", \
+        "Maximum number of unacknowledged messages per partition.") \
+    SETTING(DURATION, announce_ns, "announce", 0, "TIME", NULL, 0.05 * IR_SECOND, 60 * IR_SECOND, \
+        "1s", \
+        "How often the worker announces itself. After four times this without an announcement " \
+        "the others consider it gone.") \
+    SETTING(SIZE, message_bytes, "message-bytes", 0, "BYTES", NULL, IR_KIB, 128 * IR_MIB, "12Mi", \
+        "Larger messages are not read; the broker dead-letters them.") \
+    GROUP(ir_store_settings_t, stores, IR_STORE_SETTINGS) \
+    GROUP(ir_format_settings_t, format, IR_FORMAT_SETTINGS) \
+    IR_REGISTRY_SETTING(SETTING, registry, " Read again on SIGHUP.") \
+    GROUP(ir_analysis_settings_t, analysis, IR_ANALYSIS_SETTINGS) \
+    SETTING(INTEGER, series, "series", 0, "N", NULL, 1, 10000000, "50000", \
+        "Number of series whose recent points are kept in memory; the points of other series " \
+        "are read from the store.") \
+    SETTING(TEXT, formats, "formats", 'f', "LIST", NULL, 0, 0, "jsonld,senml", \
+        "Formats to publish, separated by commas: " IR_FORMAT_NAMES "; empty: none.") \
+    SETTING(INTEGER, batch_observations, "batch-observations", 0, "N", NULL, 1, 1000000, "5000", \
+        "A batch is full when it has this many observations.") \
+    SETTING(SIZE, batch_bytes, "batch-bytes", 0, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi", \
+        "A batch is full when its message bodies have this size.") \
+    SETTING(INTEGER, in_flight, "in-flight", 0, "N", NULL, 1, 64, "4", \
+        "Maximum number of batches in progress.") \
+    SETTING(DURATION, timeout_ns, "timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, \
+        "30s", \
+        "Maximum time to wait for an answer from a broker or store.") \
+    SETTING(DURATION, backoff_first_ns, "backoff-first", 0, "TIME", NULL, 0.001 * IR_SECOND, \
+        60 * IR_SECOND, "200ms", \
+        "First pause before a store is tried again.") \
+    SETTING(DURATION, backoff_longest_ns, "backoff-longest", 0, "TIME", NULL, 0.001 * IR_SECOND, \
+        3600 * IR_SECOND, "10s", \
+        "Maximum pause before a store is tried again.") \
+    SETTING(DURATION, start_timeout_ns, "start-timeout", 0, "TIME", NULL, 0, IR_DAY, "0s", \
+        "Exit if broker and stores are not all available after this; 0: keep trying.") \
+    SETTING(DURATION, stop_timeout_ns, "stop-timeout", 0, "TIME", NULL, 0, IR_DAY, "30s", \
+        "After SIGTERM, time for the batches in progress; the rest goes back to the broker.") \
+    SETTING(TEXT, http, "http", 0, "ADDRESS", NULL, 0, 0, "127.0.0.1:0", \
+        "Address of /metrics, /healthz and /readyz; with port 0, a free one.") \
+    IR_LOG_SETTINGS(SETTING, log_level) \
+    IR_PROGRAM_SETTINGS(SETTING, core_dumps) \
+    SETTING(FLAG, check, "check", 0, NULL, NULL, 0, 0, NULL, \
+        "Validate settings and registry, connect to broker and stores once, say what the " \
+        "worker would do, and exit.") \
+    SETTING(FLAG, offline, "offline", 0, NULL, NULL, 0, 0, NULL, \
+        "With --check: look only at settings and files, and connect to nothing.") \
+    SETTING(FLAG, declare, "declare", 0, NULL, NULL, 0, 0, NULL, \
+        "Declare exchanges, queues and bindings at the broker, and exit.")
+/* clang-format on */
+
 /* Filled by common/settings.h, which owns the texts. Durations in ns, sizes in bytes. */
 typedef struct ir_worker_options {
-    char *name;
-    ir_broker_settings_t broker;
-    char *management, *management_password;
-    int64_t management_interval_ns;
-    char *trusted_users;
-    int64_t partitions;
-    int queue_type;
-    int64_t prefetch;
-    int64_t announce_ns;
-    int64_t message_bytes;
-    ir_store_settings_t stores;
-    ir_format_settings_t format;
-    char *registry;
-    ir_analysis_settings_t analysis;
-    int64_t series;
-    char *formats;
-    int64_t batch_observations, batch_bytes;
-    int64_t in_flight;
-    int64_t timeout_ns;
-    int64_t backoff_first_ns, backoff_longest_ns;
-    int64_t start_timeout_ns, stop_timeout_ns;
-    char *http;
-    int log_level;
-    bool core_dumps;
-    bool check, offline, declare;
+    IR_WORKER_SETTINGS(IR_SETTING_MEMBER, IR_SETTING_MEMBERS)
 } ir_worker_options_t;
 
 extern const ir_program_t ir_worker_program;

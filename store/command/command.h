@@ -2,51 +2,9 @@
 #ifndef IR_STORE_COMMAND_COMMAND_H
 #define IR_STORE_COMMAND_COMMAND_H
 
-#include "broker/settings.h"
-#include "common/settings.h"
-#include "store/settings.h"
+#include "store/command/options.h"
 
 #include <stdio.h>
-
-/* Filled by common/settings.h, which owns the texts. */
-typedef struct ir_store_options {
-    ir_store_settings_t stores;
-    ir_format_settings_t format;
-    char *registry;
-    int64_t timeout_ns;
-    bool again;
-    char *shards;
-    char *new_user, *new_user_password;
-    int new_user_may; /* ir_store_may_t */
-    char *ledger, *known;
-    int what; /* ir_store_what_t */
-    bool json;
-    ir_broker_settings_t broker;
-    char *trusted_users;
-    ir_analysis_settings_t analysis;
-    int64_t series, batch_observations;
-    char *mote, *reason, *since, *until; /* select messages or observations; times as RFC 3339 */
-    int64_t limit;                       /* limit on these; 0: none */
-    bool queue, yes, dry_run;
-    char *from;
-    bool missing;
-    int64_t older_ns; /* purge: as until, before now; 0: not given */
-    char *archive;
-    char *with;
-    int64_t keep;                              /* backups; 0: all */
-    int store;                                 /* ir_store_which_t */
-    char *output, *property, *quality, *after; /* which observations, and how */
-    int verdict;                               /* ir_store_verdict_t */
-    bool core_dumps;
-} ir_store_options_t;
-
-typedef enum ir_store_which { IR_STORE_BOTH, IR_STORE_DOCUMENTS, IR_STORE_GRAPH } ir_store_which_t;
-typedef enum ir_store_may { IR_MAY_WRITE, IR_MAY_SHARD } ir_store_may_t;
-
-typedef enum ir_store_what { IR_WHAT_DOCUMENTS, IR_WHAT_GRAPH } ir_store_what_t;
-typedef enum ir_store_verdict { IR_VERDICT_NEWEST, IR_VERDICT_FIRST } ir_store_verdict_t;
-
-extern const ir_program_t ir_store_program;
 
 /* Both stores, open. */
 typedef struct ir_stores {

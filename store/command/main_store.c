@@ -7,95 +7,9 @@
 #include <unistd.h>
 
 #define EXIT_CUT_OFF 3 /* exit status of verify */
-#define FIELD(member) offsetof(ir_store_options_t, member)
 
-static const ir_setting_t settings[] = {
-    IR_STORE_SETTINGS(ir_store_options_t, stores),
-    IR_FORMAT_SETTINGS(ir_store_options_t, format),
-    IR_REGISTRY_SETTING(ir_store_options_t, registry, " init puts them into the graph store."),
-    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
-     FIELD(timeout_ns), "Maximum time to wait for an answer from a store."},
-    {"again", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(again),
-     "init: only stores that were set up before; one that came back empty is refused."},
-    {"shards", 0, IR_SETTING_TEXT, "SETS", NULL, 0, 0, NULL, FIELD(shards),
-     "init on a mongos: replica sets to add as shards, SET/HOST:PORT[,HOST:PORT…], separated by "
-     "spaces."},
-    {"new-user", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(new_user),
-     "initiate: create this MongoDB user, with permission to read and write the URI's database, or "
-     "change its password. The URI's user must be allowed to create users."},
-    {"new-user-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(new_user_password),
-     "Password of the new user."},
-    {"new-user-may", 0, IR_SETTING_CHOICE, "WORD", "write|shard", 0, 0, "write",
-     FIELD(new_user_may),
-     "Permissions of the new user. shard: for config servers, also what init does on a mongos."},
-    {"ledger", 'l', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ledger),
-     "verify: ledgers that ir-loadgen wrote, separated by commas."},
-    {"known", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(known),
-     "verify: ledgers of earlier runs, separated by commas. What they name is not foreign, and may "
-     "be missing."},
-    {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
-     "export: the processed observations, or all statements as N-Quads; purge: both stores, or the "
-     "graph alone."},
-    {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "json", FIELD(output),
-     "export: " IR_FORMAT_NAMES ", except sensorthings. json writes the documents, one a line."},
-    {"property", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(property),
-     "export: only of this property, by its short name."},
-    {"quality", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(quality),
-     "export: only observations with one of these flags, for example good,not_evaluated."},
-    {"verdict", 0, IR_SETTING_CHOICE, "WORD", "newest|first", 0, 0, "newest", FIELD(verdict),
-     "export: the newest flags, or those that were stored first."},
-    {"after", 0, IR_SETTING_TEXT, "ID", NULL, 0, 0, NULL, FIELD(after),
-     "export: continue after this observation, the last one of an earlier export."},
-    {"json", 'j', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
-     "status, verify, last, rejected, reprocess: answer in JSON, one object per line."},
-    {"mote", 'm', IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(mote),
-     "rejected, reprocess, export, last: only of this mote; purge: of the motes of this pattern, "
-     "'sim-*'."},
-    {"reason", 0, IR_SETTING_TEXT, "WORD", NULL, 0, 0, NULL, FIELD(reason),
-     "rejected, reprocess: only messages with a refusal for this reason."},
-    {"since", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(since),
-     "rejected, reprocess, purge: only messages that arrived at this time or later "
-     "(2026-01-31T12:00:00Z); export: only observations of this time or later."},
-    {"until", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(until),
-     "rejected, reprocess, purge: only messages that arrived before this time; export: only "
-     "earlier observations."},
-    {"limit", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "0", FIELD(limit),
-     "rejected, reprocess: maximum number of messages; export: of observations; 0: all."},
-    {"queue", 'q', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(queue),
-     "rejected: look at messages that the broker itself moved to ir.rejected, which no worker "
-     "read, instead of the documents."},
-    {"dry-run", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dry_run),
-     "rejected replay, drop: only count."},
-    {"yes", 'y', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(yes),
-     "purge: remove, instead of only counting; rejected drop: everything, without a selection."},
-    {"missing", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(missing),
-     "reprocess: only messages with observations that the documents have and the graph lacks."},
-    {"older-than", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * IR_DAY, "0s", FIELD(older_ns),
-     "purge: everything that arrived longer ago than this; with --what=graph, that was observed "
-     "longer ago."},
-    {"archive", 0, IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(archive),
-     "purge --what=graph: folder for compressed N-Quads segments."},
-    {"with", 0, IR_SETTING_TEXT, "PATHS", NULL, 0, 0, NULL, FIELD(with),
-     "backup: files and folders to include, separated by commas: registry, secrets, inventory."},
-    {"keep", 0, IR_SETTING_INTEGER, "N", NULL, 0, 100000, "0", FIELD(keep),
-     "backup: number of backups to keep; older ones are removed when the new one is complete. 0: "
-     "keep all."},
-    {"store", 0, IR_SETTING_CHOICE, "WORD", "both|documents|graph", 0, 0, "both", FIELD(store),
-     "restore: which store."},
-    {"from", 0, IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(from),
-     "reprocess: document store of an earlier release, to be converted into documents and graph."},
-    IR_BROKER_SETTINGS(ir_store_options_t, broker),
-    {"trusted-users", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, "gateway,operator",
-     FIELD(trusted_users),
-     "Users of RabbitMQ, separated by commas, whose header ir-arrival the workers believe; "
-     "rejected replay must log in as one of them."},
-    IR_ANALYSIS_SETTINGS(ir_store_options_t, analysis),
-    {"series", 0, IR_SETTING_INTEGER, "N", NULL, 1, 10000000, "50000", FIELD(series),
-     "reprocess: number of series whose recent points are kept in memory."},
-    {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
-     FIELD(batch_observations), "reprocess: number of observations that are stored in one batch."},
-    IR_PROGRAM_SETTINGS(ir_store_options_t, core_dumps),
-};
+#define IR_OPTIONS ir_store_options_t
+static const ir_setting_t settings[] = {IR_STORE_PROGRAM_SETTINGS(IR_SETTING_ROW, IR_SETTING_ROWS)};
 
 static ir_status_t check(const void *given, ir_error_t *error) {
     const ir_store_options_t *options = given;

@@ -13,28 +13,26 @@
 
 #include <cmocka.h>
 
+/* clang-format off */
+#define TARGET_SETTINGS(SETTING) \
+    SETTING(TEXT, name, "name", 'n', "TEXT", NULL, 0, 0, "nobody", "A name.") \
+    SETTING(SECRET, secret, "secret", 0, "TEXT", NULL, 0, 0, NULL, "A secret.") \
+    SETTING(URI, uri, "uri", 0, "URI", NULL, 0, 0, "amqp://localhost", "A URI.") \
+    SETTING(INTEGER, count, "count", 'c', "N", NULL, 1, 5000, "7", "A count.") \
+    SETTING(SIZE, size, "size", 0, "BYTES", NULL, 0, 1e12, "1Ki", "A size.") \
+    SETTING(DURATION, wait_ns, "wait", 0, "TIME", NULL, 0, 1e15, "2s", "A time.") \
+    SETTING(NUMBER, share, "share", 0, "N", NULL, 0, 1, "0.5", "A share.") \
+    SETTING(FLAG, flag, "flag", 'f', NULL, NULL, 0, 0, NULL, "A flag.") \
+    SETTING(CHOICE, choice, "choice", 0, "WORD", "red|green|blue", 0, 0, "green", "A colour.")
+/* clang-format on */
+
 typedef struct target {
-    char *name, *secret, *uri;
-    int64_t count, size, wait_ns;
-    double share;
-    bool flag;
-    int choice;
+    TARGET_SETTINGS(IR_SETTING_MEMBER)
 } target_t;
 
-#define FIELD(member) offsetof(target_t, member)
+#define IR_OPTIONS target_t
+static const ir_setting_t rows[] = {TARGET_SETTINGS(IR_SETTING_ROW)};
 
-static const ir_setting_t rows[] = {
-    {"name", 'n', IR_SETTING_TEXT, "TEXT", NULL, 0, 0, "nobody", FIELD(name), "A name."},
-    {"secret", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(secret), "A secret."},
-    {"uri", 0, IR_SETTING_URI, "URI", NULL, 0, 0, "amqp://localhost", FIELD(uri), "A URI."},
-    {"count", 'c', IR_SETTING_INTEGER, "N", NULL, 1, 5000, "7", FIELD(count), "A count."},
-    {"size", 0, IR_SETTING_SIZE, "BYTES", NULL, 0, 1e12, "1Ki", FIELD(size), "A size."},
-    {"wait", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 1e15, "2s", FIELD(wait_ns), "A time."},
-    {"share", 0, IR_SETTING_NUMBER, "N", NULL, 0, 1, "0.5", FIELD(share), "A share."},
-    {"flag", 'f', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(flag), "A flag."},
-    {"choice", 0, IR_SETTING_CHOICE, "WORD", "red|green|blue", 0, 0, "green", FIELD(choice),
-     "A colour."},
-};
 static const ir_program_t program = {.name = "ir-test",
                                      .purpose = "Tests.",
                                      .usage = "[FILE…]",
