@@ -125,7 +125,8 @@ static size_t not_finite(ir_view_t rest) {
 static void replace(char *changed, size_t at, size_t size) {
     if (changed != NULL) {
         memset(changed + at, ' ', size);
-        memcpy(changed + at, "[]", 2);
+        changed[at] = '[';
+        changed[at + 1] = ']';
     }
 }
 

@@ -16,7 +16,7 @@ static void assert_view(ir_view_t view, ir_view_t expected) {
     assert_memory_equal(view.data, expected.data, expected.size);
 }
 
-#define VIEW(literal) ir_view(literal, sizeof literal - 1)
+#define VIEW(literal) ir_view((literal), sizeof(literal) - 1)
 
 static void texts_and_bytes(void **state) {
     (void)state;

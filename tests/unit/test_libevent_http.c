@@ -89,7 +89,7 @@ static bool has_completed(const void *context) {
 
 static int set_up(void **state) {
     fixture_t *fixture = calloc(1, sizeof *fixture);
-    struct sockaddr_in address;
+    struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof address;
     *state = fixture;
     fixture->base = event_base_new();

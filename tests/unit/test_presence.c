@@ -319,9 +319,8 @@ static void test_no_false_alarm(void **state) {
     ir_place_t *place = *state;
     static const char *const commands[] = {
         "PRAGMA wal_checkpoint(TRUNCATE)",
-        "CREATE TABLE more AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT "
-        "5000)"
-        " SELECT i, randomblob(200) FROM n",
+        ("CREATE TABLE more AS WITH RECURSIVE n(i) AS "
+         "(SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) SELECT i, randomblob(200) FROM n"),
         "PRAGMA wal_checkpoint(TRUNCATE)",
         "DROP TABLE more",
         "VACUUM",

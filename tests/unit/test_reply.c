@@ -62,7 +62,7 @@ static void anything_else_says_nothing(void **state) {
         "[\"38a28cbf-3847-573b-988c-c3503b432dc1\"]",
         "{\"raw_ids\":[1,null]}",
         "{\"raw_ids\":[]}",
-        "{\"raw_ids\":[\"" FIRST "\",\"\"]}",
+        ("{\"raw_ids\":[\"" FIRST "\",\"\"]}"),
         "{\"raw_ids\":[",
         "{\"refusals\":{\"line\":1}}",
         "{\"refusals\":[{\"line\":\"1\"}]}",

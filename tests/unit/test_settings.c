@@ -231,10 +231,12 @@ static void all_faults_are_told_in_order(void **state) {
     assert_int_equal(l.verdict, IR_SETTINGS_WRONG);
     const char *at = lines.text;
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-        at = strstr(at, expected[i]);
-        if (at == NULL) {
+        const char *found = strstr(at, expected[i]);
+        if (found == NULL) {
             fail_msg("not there, or not in order: %s\n%s", expected[i], lines.text);
+            return;
         }
+        at = found;
     }
     assert_int_equal(lines.count, sizeof expected / sizeof expected[0]);
     assert_string_equal(l.error.text, "10 faults in the settings");

@@ -77,7 +77,7 @@ static void tokens_are_found_by_their_hash(void **state) {
 static void expect_sender(const ir_tokens_t *tokens, const char *header, const char *mote) {
     const ir_account_t *account = ir_credentials_find(tokens, header);
     assert_true((account != NULL) == (mote != NULL));
-    if (mote != NULL) {
+    if (account != NULL && mote != NULL) {
         assert_string_equal(account->mote, mote);
     }
 }
