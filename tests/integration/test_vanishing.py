@@ -196,6 +196,16 @@ def test_mongodb_comes_back_empty(make_pipeline, tmp_path_factory, messages):
         await_not_ready(worker, "not the one that was set up")
 
 
+def test_the_first_member_of_a_replica_set_is_gone(make_pipeline, tmp_path_factory, messages):
+    """The others have a primary, so stores are set up and workers start."""
+    with servers.MongoDB(tmp_path_factory.mktemp("own-mongod")) as mongod:
+        gone = f"{servers.HOST}:{servers.free_ports(1)[0]}"
+        pipeline = make_pipeline(documents=mongod.uri.replace("//", f"//{gone},"), graph="null:").init()
+        pipeline.worker()
+        send(pipeline, messages[:10])
+        pipeline.drain()
+
+
 def test_graph_server_comes_back_empty(make_pipeline, tmp_path_factory, messages):
     """The data are lost together with the registry: this is reported, and nothing is stored in the empty dataset before
     it is set up."""

@@ -142,9 +142,21 @@ static ir_status_t await_primary(ir_mongodb_t *store, ir_error_t *error) {
     return IR_OK;
 }
 
+/* Whether the set exists and works. Any of its members may be down, the first host too. */
+static bool has_primary(const ir_mongodb_t *store) {
+    bson_error_t reason;
+    mongoc_server_description_t *primary =
+        mongoc_client_select_server(store->client, true, NULL, &reason);
+    const bool found = primary != NULL;
+    if (found) {
+        mongoc_server_description_destroy(primary);
+    }
+    return found;
+}
+
 ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error) {
     ir_mongodb_t *store = context;
-    if (mongoc_uri_get_replica_set(store->uri) == NULL) {
+    if (mongoc_uri_get_replica_set(store->uri) == NULL || has_primary(store)) {
         return IR_OK;
     }
     mongoc_client_t *member = first_member(store);
