@@ -56,13 +56,17 @@ def read_passwords(path):
 
 
 def complete_passwords(path, users):
-    """The file's passwords. Missing users get one, which is added to the file."""
+    """The file's passwords. Missing users get one, which is added to the file: all of them or, on a full disk, none."""
     passwords = read_passwords(path)
     missing = [user for user in users if user not in passwords]
     passwords.update({user: secrets.token_urlsafe(24) for user in missing})
     if missing:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as file:
+        path, part = Path(path), Path(f"{path}.new")
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(before if before.endswith("\n") or not before else before + "\n")
             file.writelines(f"{user} {passwords[user]}\n" for user in missing)
+        os.replace(part, path)
     return passwords
 
 

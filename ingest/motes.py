@@ -14,8 +14,10 @@ so a user who may write to ir.observations could use any name.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import definitions
 import guard
@@ -29,13 +31,32 @@ ISSUE_SECONDS = 60
 
 def issue(program, source, hashes, kept):
     """Tokens for the motes of `source` (names or a registry, as ir-ingest, the `program`, takes them) that have none in the
-    file `hashes`; their lines are added to the file `kept`. Whether there were any."""
+    file `hashes`; their lines are added to the file `kept`. Whether there were any. Both files are replaced by complete
+    ones, `kept` first: a hash without its token would lock the mote out."""
+    files = {Path(each): Path(f"{each}.new") for each in (kept, hashes)}
+    try:
+        for old, new in files.items():
+            new.unlink(missing_ok=True)
+            if old.exists():
+                shutil.copy(old, new)
+        grew = append_issued(program, source, *files.values())
+        for old, new in files.items():
+            if grew or not old.exists() and new.exists():
+                os.replace(new, old)
+        return grew
+    finally:
+        for new in files.values():
+            new.unlink(missing_ok=True)
+
+
+def append_issued(program, source, kept, hashes):
     argv = [program, f"--issue-tokens={source}", "--issue-missing", f"--tokens={hashes}"]
     with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
         before = os.fstat(out.fileno()).st_size
         done = subprocess.run(argv, stdout=out, stderr=subprocess.PIPE, text=True, timeout=ISSUE_SECONDS, check=False)
         if done.returncode != 0:
             raise list_of_nodes.NodesError(done.stderr.strip())
+        os.fsync(out.fileno())
         return os.fstat(out.fileno()).st_size > before
 
 

@@ -438,3 +438,26 @@ def test_later_issues_add_and_keep(tmp_path):
     assert cluster.motes.issue(harness.BUILD / "ir-ingest", registry, hashes, kept)
     second = cluster.definitions.read_passwords(kept)
     assert {mote for mote in first if first[mote] != second[mote]} == {OWN}
+
+
+FULL = """
+import resource, signal, sys
+sys.path.insert(0, sys.argv[1])
+import definitions, motes
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+{call}
+"""
+
+
+@pytest.mark.parametrize("name, call", [
+    ("mote-tokens", "motes.issue(sys.argv[2], sys.argv[3], sys.argv[4] + '/tokens', sys.argv[4] + '/mote-tokens')"),
+    ("passwords", "definitions.complete_passwords(sys.argv[4] + '/passwords', ['worker', 'viewer', 'monitor', 'gateway'])"),
+])
+def test_a_file_of_secrets_is_whole_after_a_full_disk(tmp_path, name, call):
+    """Here a file may have 100 bytes at most, so a line is cut. The next call continues as if nothing had happened."""
+    (tmp_path / name).write_text("river swordfish\n")
+    (tmp_path / name).chmod(0o600)
+    argv = [sys.executable, "-c", FULL.format(call=call), harness.ROOT / "ingest", harness.BUILD / "ir-ingest", harness.REGISTRY, tmp_path]
+    assert subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode != 0
+    assert cluster.definitions.read_passwords(tmp_path / name) == {"river": "swordfish"}
+    assert sorted(each.name for each in tmp_path.iterdir() if each.suffix != ".new") == [name]
