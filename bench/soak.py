@@ -5,7 +5,7 @@ for a thousand simulated motes over AMQP, MQTT and HTTP: RATE observations a sec
 that an initial burst reached. Every ten seconds the memory, the descriptors and the threads of each process are noted
 in out/soak/samples.csv. At the end out/soak/report.md compares the second quarter of the time with the last one. The
 exit status is 1 when memory or descriptors of one of our own programs grew, or anything is missing, duplicated or
-foreign.
+foreign. If it was killed, the next call stops what it left running.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import statistics
 import sys
 import threading
@@ -147,7 +146,7 @@ def main():
     servers.stop_on_signals()
     settings = stack.Settings(os.environ)
     prepare(*(each for each in (settings.documents, settings.graph) if each not in ("sqlite", "nquads", "null")))
-    shutil.rmtree(OUT, ignore_errors=True)
+    stack.begin_in(OUT, "make soak")
     OUT.mkdir(parents=True)
     running = stack.Stack(settings, OUT / "stack")
     sampler = Sampler(running, OUT / "samples.csv")

@@ -12,7 +12,6 @@ checks the settings.
 import argparse
 import json
 import os
-import shutil
 import time
 
 import facts
@@ -23,7 +22,7 @@ import servers  # puts ingest/ on the module path
 import stack
 import variables
 from load import DATA, VIAS, Load, judged, total
-from stack import OUT, ROOT, Claim, StackError, UsageError, say, show
+from stack import OUT, ROOT, StackError, UsageError, say, show
 
 
 class Settings:
@@ -198,10 +197,9 @@ def is_clean(summary):
 
 def run(settings):
     """Makes one run; returns its summary."""
-    Claim.take(OUT, "make run")
     idle = os.getloadavg()[0]
     stack.check_formats(settings.where.formats)
-    shutil.rmtree(OUT, ignore_errors=True)
+    stack.begin_in(OUT, "make run")
     kind = guests.GuestStack if isinstance(settings.where, guests.Settings) else Local
     with kind(settings.where, OUT) as running:
         summary = measure(running, settings, idle)

@@ -66,6 +66,15 @@ class Claim:
         cls.held.append(file)
 
 
+def begin_in(folder, what):
+    """Claims a folder for one run and empties it. First it stops the processes of an earlier run that was killed."""
+    Claim.take(folder, what)
+    noted = folder.with_name(folder.name + ".processes")
+    servers.stop_kept(servers.recorded(noted))
+    shutil.rmtree(folder, ignore_errors=True)
+    servers.record_in(noted)
+
+
 def keep_results(*files):
     """Copies result files, given as (file, name), into a new folder named after the time, which is never overwritten.
     Returns the folder."""

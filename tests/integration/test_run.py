@@ -54,6 +54,29 @@ class Platform:
         self.kinds_here = lambda: kinds
 
 
+KILLED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import pathlib, stack, servers
+folder = pathlib.Path(sys.argv[2])
+stack.begin_in(folder, "make run")
+if sys.argv[3] == "killed":
+    print(servers.Process(["sleep", "1000"], folder / "log").pid, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_next_run_stops_what_a_killed_one_left(tmp_path):
+    def call(how):
+        argv = [sys.executable, "-c", KILLED, ROOT / "tools", tmp_path / "run", how]
+        return subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+
+    left = int(call("killed").stdout)
+    assert servers.start_time(left)
+    assert call("next").returncode == 0
+    assert servers.start_time(left) is None
+
+
 def test_emulation_is_asked_for_by_its_name():
     assert guests.choose_kind(Platform("kvm", "qemu"), "") == "kvm"
     assert guests.choose_kind(Platform("qemu"), "qemu") == "qemu"
