@@ -13,7 +13,7 @@ import subprocess
 from until import wait_until
 
 from ..lab import command, finding, processes, rooted
-from ..lab.cgroup import LIMITS, Group, has, hierarchies, node_cpus
+from ..lab.cgroup import LIMITS, Group, hierarchies, node_cpus
 from ..lab.clean import remove_tree
 from ..lab.errors import Unsupported
 from ..lab.host import device_of

@@ -22,7 +22,7 @@ from .inventory import Inventory
 from .parser import Parser
 from .roles import ROLES, in_order
 from .runit import Runit
-from .places import PROJECT
+from .places import PROJECT, locked
 from .tree import SERVERS, Tree, staged
 
 READY_SECONDS = 300
@@ -30,6 +30,8 @@ POLL_SECONDS = 2
 MAY_STOP_SECONDS = 300
 CHECK_DATA = PROJECT / "ingest" / "check-data"
 EPMD_PORT = 4369
+ERLANG_PORT = 25672  # at which brokers reach each other
+LOCK_SECONDS = 3
 USER = "river"
 
 
@@ -146,11 +148,14 @@ class Deployment:
                     raise LabError(f"{name}: {done.err.strip().replace(str(files.wanted[path]), path)}")
 
     def check_ports(self):
-        for name, places in self.inventory.services.ports(self.server).items():
+        places = self.inventory.services.ports(self.server)
+        for name, role in self.services:
             process = running.process(self.root, name)
-            ports.check_free(name, places, process.family() if process else set())
-        if not self.prefix and any(role == "broker" for _, role in self.services):
-            ports.check_not_everywhere("Erlang's port mapper", EPMD_PORT)
+            mine = process.family() if process else set()
+            ports.check_free(name, places[name], mine)
+            if role == "broker" and not self.prefix:
+                ports.check_free(name, [(self.server.address, ERLANG_PORT)], mine)
+                ports.check_mapper(self.server.address, EPMD_PORT)
 
     # ---- planning the steps and doing them ----
 
@@ -266,20 +271,20 @@ def show(deployment):
         deployment.say("nothing would be restarted")
 
 
-def read(arguments, scratch):
-    """Reads the inventory. A dry run works on a copy of the secrets, so that it creates none."""
-    inventory = Inventory(arguments.inventory)
+def find_secrets(arguments, inventory, scratch):
+    """Refuses to create secrets that others already have. A dry run works on a copy, so that it creates none."""
     secrets = inventory.services.directory
     if not (secrets / "passwords").exists():
         others = [each.name for each, _, places in inventory.having(ROLES, inventory.named(arguments.server))
                   if all(ports.answers(*place) for place in places)]
         if others:
             raise LabError(f"{secrets} is not there, but {', '.join(sorted(set(others)))} runs: copy the folder from there")
+        if (Path(arguments.root) / "etc" / "river" / "order").exists():
+            raise LabError(f"{secrets} is not there, but {arguments.server} was deployed with it: restore the folder from a backup")
     if arguments.dry_run:
         inventory.services.directory = scratch / "secrets"
         if secrets.exists():
             shutil.copytree(secrets, inventory.services.directory)
-    return inventory
 
 
 def parser():
@@ -315,9 +320,21 @@ def folder_of(arguments):
     return arguments.what
 
 
+def alone(arguments):
+    """Keeps others' calls for the same server away while this one changes it."""
+    if arguments.dry_run or arguments.verb == "backup":
+        return contextlib.nullcontext()
+    return locked(Path(arguments.root) / "run" / "river-deploy.lock", LOCK_SECONDS, "ir-deploy")
+
+
 def do(arguments):
-    with tempfile.TemporaryDirectory() as scratch:
-        deployment = Deployment(read(arguments, Path(scratch)), arguments.server, arguments.root)
+    inventory = Inventory(arguments.inventory)
+    inventory.named(arguments.server)
+    if arguments.root == "/" and os.geteuid() != 0:
+        raise LabError("only root can look after the services of a machine: run it with sudo")
+    with tempfile.TemporaryDirectory() as scratch, alone(arguments):
+        find_secrets(arguments, inventory, Path(scratch))
+        deployment = Deployment(inventory, arguments.server, arguments.root)
         if arguments.verb == "stop":
             deployment.stop()
         elif arguments.verb == "forget":

@@ -6,6 +6,7 @@ to a separate address, each with its own password; and the stores require a logi
 these.
 """
 
+import contextlib
 import ipaddress
 import re
 from pathlib import Path
@@ -16,7 +17,8 @@ from .guest import Guest
 from .services import GRAPH_PATHS, PLAIN, SECURE, SIZES, Doors, Services, Wishes, list_of_nodes, node_name
 from .settings import read_ini
 
-KEYS = ("address", "outside", "watch", "roles", "shard")
+ADDRESSES = ("address", "outside", "watch")
+KEYS = (*ADDRESSES, "roles", "shard")
 # Key: (initial value, allowed values; None: any text).
 RIVER_KEYS = {
     "formats": ("jsonld,senml", None),
@@ -31,6 +33,8 @@ RIVER_KEYS = {
     "logins": ("yes", ("yes", "no")),
 }
 SIZE = re.compile(r"([1-9]\d{0,6})([MG])")
+SEVERAL = ("worker", "gateway")  # roles of which a server may have several services: each has its own port
+NEED_BROKERS = ("balancer", "worker", "gateway")
 PROGRAMS = ("common", "ir-worker", "ir-store", "ir-ingest")  # sections of river.conf
 SMALLEST = {"documents-cache": 256, "documents-oplog": 64, "graph-heap": 128, "broker-disk-free": 1, "broker-memory": 128}
 
@@ -43,16 +47,19 @@ class Inventory:
         limits = self.limits(sections.pop("limits", {}))
         sizes = self.sizes(sections.pop("sizes", {}))
         programs = {name: sections.pop(name) for name in PROGRAMS if name in sections}
-        draining = [self.address(name, sections.pop(name)) for name in [*sections] if name.startswith("draining ")]
+        draining = [self.draining(name, sections.pop(name)) for name in [*sections] if name.startswith("draining ")]
         self.servers = [self.server(name, section) for name, section in sections.items()]
         doors = Doors(listeners=self.listeners(river["listeners"]), limits=limits, motes=river["motes"],
-                      certificate=self.file(river["certificate"]), logins=river["logins"] == "yes",
-                      registry=self.file(river["registry"]) or payload.registry_file())
+                      certificate=self.existing(river, "certificate"), logins=river["logins"] == "yes",
+                      registry=self.existing(river, "registry") or payload.registry_file())
         self.check_doors(river, doors)
         self.check_stores(river)
+        self.check_addresses()
+        self.check_roles()
         secrets = self.file(river["secrets"]) or self.path.with_name(self.path.name + ".secrets")
         wishes = Wishes(river["formats"], river["engine"], river["documents"], river["graph"], sizes, programs)
         self.services = Services(secrets, self.servers, draining=draining, doors=doors, wishes=wishes)
+        self.check_shards()
 
     def river(self, section):
         values = {key: initial for key, (initial, _) in RIVER_KEYS.items()} | self.known("river", section, RIVER_KEYS)
@@ -90,16 +97,25 @@ class Inventory:
         """A file that the inventory names, relative to the inventory's folder; None when it names none."""
         return self.path.parent / name if name else None
 
+    def existing(self, river, key):
+        """The same, of a file that must be there."""
+        path = self.file(river[key])
+        if path and not path.is_file():
+            raise LabError(f"{self.path}: [river] {key} = {river[key]}: there is no file {path}")
+        return path
+
+    def with_role(self, role):
+        return [each for each in self.servers if any(word == role for _, word in each.services())]
+
     def roles(self):
         return {role for each in self.servers for _, role in each.services()}
 
     def check_doors(self, river, doors):
         """Refuses settings that would leave an entrance open by mistake."""
-        for each in self.servers:
-            balances = any(role == "balancer" for _, role in each.services())
-            if balances and each.outside in ("", each.address, each.watch):
-                raise LabError(f"{self.path}: [server {each.name}] outside: the balancer needs a separate address for motes, "
-                               "different from `address` and `watch`")
+        for each in self.with_role("balancer"):
+            if each.outside in ("", each.address, each.watch):
+                raise self.fault(each, "outside: the balancer needs a separate address for motes, different from `address` and "
+                                       "`watch`")
         if doors.logins and river["engine"] == "oxigraph" and "graph" in self.roles():
             raise LabError(f"{self.path}: [river] engine = oxigraph has no logins; set logins = no, which opens all stores, "
                            "only on a network that nobody else uses")
@@ -108,6 +124,45 @@ class Inventory:
         for key in ("documents", "graph"):
             if river[key] and key in self.roles():
                 raise LabError(f"{self.path}: [river] {key} = {river[key]}: a store elsewhere, but servers have the role {key}")
+
+    def check_addresses(self):
+        """Refuses an address that two servers have, and brokers that could not form one cluster."""
+        taken = {}
+        for each in self.servers:
+            for key in ADDRESSES:
+                place = getattr(each, key)
+                if place and (other := taken.setdefault(place, each)) is not each:
+                    raise self.fault(each, f"{key} = {place}: [server {other.name}] has this address already")
+        brokers = self.with_role("broker")
+        for each in brokers:
+            if (":" in each.address) != (":" in brokers[0].address):
+                raise self.fault(each, f"address = {each.address}: brokers must all have IPv4 addresses, or all IPv6; "
+                                       f"[server {brokers[0].name}] has {brokers[0].address}")
+
+    def check_roles(self):
+        """Refuses roles that cannot be served."""
+        for each in self.servers:
+            words = [role for _, role in each.services()]
+            for role in words:
+                if words.count(role) > 1 and role not in SEVERAL:
+                    raise self.fault(each, f"roles: {role} must be there only once; only {' and '.join(SEVERAL)} may be "
+                                           "several")
+        balancers = self.with_role("balancer")
+        if len(balancers) > 1:
+            raise self.fault(balancers[1], f"roles: only one server can be the balancer, and [server {balancers[0].name}] is")
+        for role in NEED_BROKERS:
+            for each in self.with_role(role):
+                if not self.with_role("broker"):
+                    raise self.fault(each, f"roles: {role} needs a server with the role broker")
+
+    def check_shards(self):
+        try:
+            self.services.documents_uri()
+        except LabError as error:
+            raise LabError(f"{self.path}: {error}") from error
+
+    def fault(self, server, text):
+        return LabError(f"{self.path}: [server {server.name}] {text}")
 
     def known(self, name, section, keys):
         if unknown := set(section) - set(keys):
@@ -119,22 +174,30 @@ class Inventory:
         if kind != "server":
             raise LabError(f"{self.path}: [{title}]: sections are [river], [limits], [sizes], [server NAME], [draining NAME] and "
                            f"[{'], ['.join(PROGRAMS)}]")
-        address = self.address(title, section, KEYS)
-        roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
-        more = {key: self.address(title, {"address": section[key]}) for key in ("outside", "watch") if key in section}
-        server = Guest(name=name, platform="", roles=roles, address=address, shard=section.get("shard", ""), **more)
+        self.known(title, section, KEYS)
+        for key in ("address", "roles"):
+            if key not in section:
+                raise LabError(f"{self.path}: [{title}]: {key} is missing")
+        roles = [each.strip() for each in section["roles"].split(",") if each.strip()]
+        addresses = {key: self.ip(title, key, section[key]) for key in ADDRESSES if key in section}
+        server = Guest(name=name, platform="", roles=roles, shard=section.get("shard", ""), **addresses)
         try:
             server.validate()
         except LabError as error:
             raise LabError(f"{self.path}: [{title}] {error}") from error
         return server
 
-    def address(self, title, section, keys=KEYS[:1]):
-        self.known(title, section, keys)
-        try:
-            return str(ipaddress.ip_address(section.get("address", "")))
-        except ValueError as error:
-            raise LabError(f"{self.path}: [{title}] address: {error}") from error
+    def draining(self, title, section):
+        return self.ip(title, "address", self.known(title, section, ("address",)).get("address", ""))
+
+    def ip(self, title, key, text):
+        """An address of one machine, in its usual form."""
+        with contextlib.suppress(ValueError):
+            number = ipaddress.ip_address(text)
+            if not number.is_unspecified and not number.is_multicast:
+                return str(number)
+        raise LabError(f"{self.path}: [{title}] {key} = {text}: must be an IP address of the server, such as 10.0.0.11 "
+                       "or fd00::11, not a name")
 
     def named(self, name):
         for each in self.servers:

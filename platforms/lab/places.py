@@ -21,8 +21,8 @@ def default_directory():
 
 
 @contextlib.contextmanager
-def locked(path, seconds=LOCK_SECONDS):
-    """Holds a lock file. Waits for it, for a limited time."""
+def locked(path, seconds=LOCK_SECONDS, program="ir-platform"):
+    """Holds a lock file. Waits for it, for a limited time. `program` is who may hold it, for the message."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         deadline = time.monotonic() + seconds
@@ -32,6 +32,6 @@ def locked(path, seconds=LOCK_SECONDS):
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise LabError(f"{path}: held by another ir-platform for {seconds} s") from None
+                    raise LabError(f"{path}: held by another {program} for {seconds} s") from None
                 time.sleep(0.05)
         yield

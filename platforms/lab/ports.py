@@ -40,12 +40,15 @@ def check_free(service, places, mine):
                 raise LabError(f"port {port} of {address}, which {service} needs, is taken by {who}")
 
 
-def check_not_everywhere(service, port):
-    """Raises LabError when another process listens, at all addresses, at a port that a service uses at one address."""
+def check_mapper(address, port):
+    """Raises LabError when Erlang's port mapper cannot listen at that address: another one listens at all addresses, or
+    another program has the port."""
     for each in listeners():
         if each.port == port and each.address in EVERYWHERE:
-            raise LabError(f"port {port}, which {service} uses at one address, is taken at all of them by "
+            raise LabError(f"port {port}, which Erlang's port mapper uses at one address, is taken at all of them by "
                            f"{each.program or 'another program'}")
+        if each.port == port and each.address == address and each.program not in ("epmd", ""):
+            raise LabError(f"port {port} of {address}, which Erlang's port mapper needs, is taken by {each.program}")
 
 
 def check_own(address):

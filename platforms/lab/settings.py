@@ -14,7 +14,7 @@ def read_ini(path):
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#",), strict=True)
     parser.optionxform = str
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             text = file.read(LARGEST + 1)
         if len(text) > LARGEST:
             raise LabError(f"{path}: longer than {LARGEST} bytes")

@@ -214,7 +214,10 @@ def test_the_example(tmp_path):
 
 @pytest.mark.parametrize("text, words", [
     ("[server a]\naddress = 10.0.0.1\nroles = baker\n", "role 'baker'"),
-    ("[server a]\naddress = nowhere\nroles = broker\n", "address"),
+    ("[server a]\naddress = a.example\nroles = broker\n", "\\[server a\\] address = a.example: must be an IP address"),
+    ("[server a]\naddress = 0.0.0.0\nroles = broker\n", "\\[server a\\] address = 0.0.0.0: must be an IP address"),
+    ("[server a]\nroles = broker\n", "\\[server a\\]: address is missing"),
+    ("[server a]\naddress = 10.0.0.1\n", "\\[server a\\]: roles is missing"),
     ("[serve a]\naddress = 10.0.0.1\n", "sections are"),
     ("[server a]\naddress = 10.0.0.1\nrole = broker\n", "known are"),
     ("[river]\nengine = steam\n", "one of fuseki"),
@@ -226,6 +229,19 @@ def test_the_example(tmp_path):
     ("[server a]\naddress = 10.0.0.1\nroles = balancer\n", "outside: the balancer needs a separate address"),
     ("[server a]\naddress = 10.0.0.1\noutside = 10.0.0.1\nroles = balancer\n", "outside: the balancer needs a separate address"),
     ("[server a]\naddress = 10.0.0.1\noutside = 10.0.0.2\nwatch = 10.0.0.2\nroles = balancer\n", "outside"),
+    ("[server a]\naddress = 10.0.0.1\nroles = broker\n[server b]\naddress = 10.0.0.1\nroles = graph\n",
+     "\\[server b\\] address = 10.0.0.1: \\[server a\\] has this address"),
+    ("[server a]\naddress = 10.0.0.1\noutside = 10.0.0.2\nroles = broker,balancer\n[server b]\naddress = 10.0.0.2\nroles = worker\n",
+     "\\[server b\\] address = 10.0.0.2: \\[server a\\] has this address"),
+    ("[server a]\naddress = 10.0.0.1\nroles = broker\n[server b]\naddress = fd00::2\nroles = broker\n",
+     "\\[server b\\] address = fd00::2: brokers must all have IPv4 addresses, or all IPv6"),
+    ("[server a]\naddress = 10.0.0.1\nroles = broker:2\n", "\\[server a\\] roles: broker must be there only once"),
+    ("[server a]\naddress = 10.0.0.1\nroles = worker\n", "\\[server a\\] roles: worker needs a server with the role broker"),
+    ("[server a]\naddress = 10.0.0.1\noutside = 10.0.1.1\nroles = broker,balancer\n"
+     "[server b]\naddress = 10.0.0.2\noutside = 10.0.1.2\nroles = balancer\n", "\\[server b\\] roles: only one server can be the balancer"),
+    ("[river]\nregistry = none.ttl\n", "\\[river\\] registry = none.ttl: there is no file"),
+    ("[server a]\naddress = 10.0.0.1\nroles = documents\nshard = x\n[server b]\naddress = 10.0.0.2\nroles = documents\nshard = y\n",
+     "inventory.conf: replica sets x, y need"),
 ])
 def test_a_wrong_inventory_says_where(tmp_path, text, words):
     path = tmp_path / "inventory.conf"

@@ -22,7 +22,7 @@ from test_deploy import deploy, inventory, port_mapper, send  # noqa: F401 - fix
 
 sys.path.insert(0, str(ROOT))
 
-from platforms.lab import LabError, deploy as deployment, runit, running, systemd, tree  # noqa: E402
+from platforms.lab import LabError, deploy as deployment, places, runit, running, systemd, tree  # noqa: E402
 from platforms.lab.inventory import Inventory  # noqa: E402
 
 ONE, TWO = LOOPBACK[:2]
@@ -190,6 +190,37 @@ def secrets_are_those_that_others_have(inventory):  # noqa: F811
     secrets.rename(secrets.with_name("kept"))
     assert "but one runs: copy the folder from there" in deploy(inventory, "two", good=1)
     secrets.with_name("kept").rename(secrets)
+
+
+def test_calls_for_one_server_do_not_meet(tmp_path):
+    """The second one is refused before it changes anything."""
+    path = tmp_path / "inventory.conf"
+    write(path)
+    with places.locked(tmp_path / "two" / "run" / "river-deploy.lock"):
+        for verb in ("up", "stop"):
+            assert "river-deploy.lock: held by another ir-deploy for" in deploy(path, "two", verb, good=1)
+    assert not Path(f"{path}.secrets").exists()
+
+
+def test_lost_secrets_are_not_made_again(tmp_path):
+    """New ones would not fit the data of a server that was deployed before."""
+    path = tmp_path / "inventory.conf"
+    write(path)
+    order = tmp_path / "one" / "etc" / "river" / "order"
+    order.parent.mkdir(parents=True)
+    order.touch()
+    assert "inventory.conf.secrets is not there, but one was deployed with it" in deploy(path, "one", good=1)
+    assert not Path(f"{path}.secrets").exists()
+
+
+def test_somebody_else_has_the_port_of_the_mapper():
+    with socket.create_server((ONE, 0)) as other:
+        port = other.getsockname()[1]
+        deployment.ports.check_mapper(TWO, port)
+        with pytest.raises(LabError, match=f"port {port} of {ONE}, which Erlang's port mapper needs, is taken by python"):
+            deployment.ports.check_mapper(ONE, port)
+    with socket.create_server(("", 0)) as other, pytest.raises(LabError, match="is taken at all of them by python"):
+        deployment.ports.check_mapper(ONE, other.getsockname()[1])
 
 
 @pytest.mark.skipif(not shutil.which("runsvdir"), reason="no runit here: tools/install runit")
