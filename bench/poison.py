@@ -1,6 +1,5 @@
 """Measures how one misbehaving mote (its "poison") affects a hundred others: bench/poison.py [NAME…] [--rate N]
-[--seconds N] [--root
-DIR].
+[--seconds N] [--root DIR].
 
 On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads, the limits of a deployment) ir-loadgen
 sends for a hundred simulated motes over AMQP, MQTT and HTTP, and measures the time until the observations are
@@ -28,19 +27,21 @@ import time
 import urllib.parse
 from pathlib import Path
 
-import cbor2
-import pika
 from ir_bench import ROOT
+from prepare import prepare, with_packages
 
-import cluster
-import facts
-import guard
-import load
-import programs
-import raw_mqtt
-import servers
-import stack
-from prepare import prepare
+with_packages("cbor2", "pika")
+import cbor2  # noqa: E402
+import pika  # noqa: E402
+
+import cluster  # noqa: E402
+import facts  # noqa: E402
+import guard  # noqa: E402
+import load  # noqa: E402
+import programs  # noqa: E402
+import raw_mqtt  # noqa: E402
+import servers  # noqa: E402
+import stack  # noqa: E402
 
 MOTES = 100
 POISON = "poison"

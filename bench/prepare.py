@@ -1,16 +1,37 @@
 """Installs and builds what a measurement needs, so that each can run in a fresh clone."""
 
+import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from ir_bench import ROOT
+
+import servers
+
+PYTHON = servers.cache_directory() / "venv" / "bin" / "python"
+
+
+def install(*groups):
+    """`groups`: groups of tools/install."""
+    run([ROOT / "tools" / "install", *groups])
 
 
 def prepare(*groups):
     """`groups`: groups of tools/install, in addition to those of `make run`."""
-    for argv in ([ROOT / "tools" / "install", "build", "run", *groups],
-                 ["make", "-s", "-C", ROOT, "MODE=release", "build", "benches"]):
-        done = subprocess.run(argv, check=False, stdout=sys.stderr)
-        if done.returncode != 0:
-            raise SystemExit(done.returncode)
+    install("build", "run", *groups)
+    run(["make", "-s", "-C", ROOT, "MODE=release", "build", "benches"])
+
+
+def with_packages(*modules):
+    """Starts the program again with the tests' Python, if this one lacks a module."""
+    if Path(sys.executable) != PYTHON and not all(importlib.util.find_spec(module) for module in modules):
+        install("test")
+        os.execv(PYTHON, [PYTHON, *sys.argv])
+
+
+def run(argv):
+    done = subprocess.run(argv, check=False, stdout=sys.stderr)
+    if done.returncode != 0:
+        raise SystemExit(done.returncode)
