@@ -1,6 +1,7 @@
 """What a mote with a valid password can demand of the broker beyond its share: channels, headers, topics, retained
 messages."""
 
+import contextlib
 import http.client
 import itertools
 import re
@@ -73,9 +74,22 @@ def large_header(mote, body):
     return properties(FRAME_BYTES - frame_size(0))
 
 
-def test_a_header_that_grows_over_a_frame(pipeline, messages):
-    """RabbitMQ adds the arrival, and after a worker's death the delivery count, even if the frame then exceeds the
-    limit."""
+class WideOpen(harness.Broker):
+    """A broker without the script that drops headers."""
+
+    scripts = ()
+
+
+@pytest.fixture
+def open_pipeline(tmp_path):
+    with WideOpen(tmp_path / "broker") as broker, harness.Pipeline(broker, tmp_path) as pipeline:
+        yield pipeline.init()
+
+
+def test_a_header_that_grows_over_a_frame(open_pipeline, messages):
+    """RabbitMQ adds headers, and after a worker's death the delivery count, even if the frame then exceeds the limit.
+    Such messages may be in a queue that was filled before."""
+    pipeline = open_pipeline
     worker = pipeline.worker()
     worker.process.send_group(signal.SIGSTOP)
     large = messages[0]
@@ -88,6 +102,41 @@ def test_a_header_that_grows_over_a_frame(pipeline, messages):
     pipeline.drain()
     pipeline.assert_exactly(messages[:40])
     assert again.metric("ir_broker_reconnects_total") == 0
+
+
+HARMFUL = {
+    "k": "x" * 50000,
+    "x-death": [1, 2],  # RabbitMQ's process for dead letters of the queue would end for good
+    "CC": [f"ir.other-{i}" for i in range(40)],
+    "BCC": ["ir.other"],
+    "nested": [[[[1]]]],  # each level costs RabbitMQ time when it delivers
+    "ir-arrival": ["no number"],
+}
+
+
+def test_harmful_properties_are_dropped(front, make_front_pipeline, messages):
+    """Nobody reads the headers, and RabbitMQ is hurt by some. An expiration would take confirmed messages out of the
+    queue, here before there is a worker."""
+    pipeline = make_front_pipeline(settings=["--pack-bytes=2Ki", "--message-bytes=2Ki"]).init()
+    properties = pika.BasicProperties(content_type=harness.SENML_JSON, headers=HARMFUL, priority=9, expiration="1")
+    small, large = messages[:20], [b"[" + b" " * size + b"]" for size in (3000, 4000)]
+    with contextlib.closing(front.connect("mote", "amqp")) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for exchange, some in (("ir.observations", small[:10]), ("amq.topic", small[10:])):
+            for message in some:
+                channel.basic_publish(exchange, f"ir.{message.mote}", message.body, properties)
+        for body in large:
+            channel.basic_publish("amq.topic", f"ir.{small[0].mote}", body, properties)
+    worker = pipeline.worker()
+    pipeline.drain()
+    pipeline.assert_exactly(small)
+    letters = [pipeline.dead_letter() for _ in large]
+    assert sorted(body for _, _, body in letters) == sorted(large)
+    for _, properties, _ in letters:
+        assert {each for each in properties.headers if not each.startswith("x-")} == {"timestamp_in_ms"}
+        assert [each["reason"] for each in properties.headers["x-death"]] == ["rejected"]
+    assert worker.metric("ir_messages_received_total") == len(small)
 
 
 def send_by_topic(front, size):
