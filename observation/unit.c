@@ -3,20 +3,23 @@
 #include "common/number.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FOOT 0.3048
 #define CUBIC_FOOT 0.028316846592
 #define MMHG 133.322387415
+#define PART_MIN 4 /* bytes of a label's part */
 #define KNOT (1852.0 / 3600.0)
 
 /* Columns: QUDT, UCUM, SenML, aliases, label, quantity kind, kept apart, factor, offset, and
  * whether the SenML name is that of a secondary unit. The base of a quantity is the row with factor
  * 1 and offset 0. */
 const ir_unit_t ir_units[] = {
-    {"DEG_C", "Cel", "Cel", "degC|deg C|°C", "degree Celsius", "Temperature", NULL, 1, 0, false},
-    {"DEG_F", "[degF]", "[degF]", "degF|deg F|°F", "degree Fahrenheit", "Temperature", NULL,
-     5.0 / 9.0, -160.0 / 9.0, false},
+    {"DEG_C", "Cel", "Cel", "degC|deg C|Deg C|°C|ºC|℃", "degree Celsius", "Temperature", NULL, 1, 0,
+     false},
+    {"DEG_F", "[degF]", "[degF]", "degF|deg F|Deg F|°F|ºF", "degree Fahrenheit", "Temperature",
+     NULL, 5.0 / 9.0, -160.0 / 9.0, false},
     {"K", "K", "K", "", "kelvin", "Temperature", NULL, 1, -273.15, false},
 
     {"M", "m", "m", "", "metre", "Length", NULL, 1, 0, false},
@@ -26,9 +29,9 @@ const ir_unit_t ir_units[] = {
     {"MilliM", "mm", "mm", "", "millimetre", "Length", NULL, 0.001, 0, true},
     {"KiloM", "km", "km", "", "kilometre", "Length", NULL, 1000, 0, true},
 
-    {"M3-PER-SEC", "m3/s", "m3/s", "cms", "cubic metre per second", "VolumeFlowRate", NULL, 1, 0,
-     false},
-    {"FT3-PER-SEC", "[ft_i]3/s", "ft3/s", "cfs|[cft_i]/s", "cubic foot per second",
+    {"M3-PER-SEC", "m3/s", "m3/s", "m³/s|m^3/s|cms", "cubic metre per second", "VolumeFlowRate",
+     NULL, 1, 0, false},
+    {"FT3-PER-SEC", "[ft_i]3/s", "ft3/s", "ft³/s|ft^3/s|cfs|[cft_i]/s", "cubic foot per second",
      "VolumeFlowRate", NULL, CUBIC_FOOT, 0, false},
     {"L-PER-SEC", "L/s", "l/s", "", "litre per second", "VolumeFlowRate", NULL, 0.001, 0, false},
 
@@ -36,18 +39,18 @@ const ir_unit_t ir_units[] = {
      false},
     {"MilliS-PER-CentiM", "mS/cm", "mS/cm", "", "millisiemens per centimetre",
      "ElectrolyticConductivity", NULL, 0.1, 0, false},
-    {"MicroS-PER-CentiM", "uS/cm", "uS/cm", "µS/cm|uS/cm @25C", "microsiemens per centimetre",
+    {"MicroS-PER-CentiM", "uS/cm", "uS/cm", "µS/cm|μS/cm|uS/cm @25C", "microsiemens per centimetre",
      "ElectrolyticConductivity", NULL, 1e-4, 0, false},
 
-    {"KiloGM-PER-M3", "kg/m3", "kg/m3", "", "kilogram per cubic metre", "MassConcentration", NULL,
-     1, 0, false},
+    {"KiloGM-PER-M3", "kg/m3", "kg/m3", "kg/m³", "kilogram per cubic metre", "MassConcentration",
+     NULL, 1, 0, false},
     {"GM-PER-L", "g/L", "g/l", "", "gram per litre", "MassConcentration", NULL, 1, 0, true},
     {"MilliGM-PER-L", "mg/L", "mg/l", "", "milligram per litre", "MassConcentration", NULL, 1e-3, 0,
      true},
-    {"MicroGM-PER-L", "ug/L", "ug/l", "µg/l|µg/L", "microgram per litre", "MassConcentration", NULL,
-     1e-6, 0, true},
-    {"MicroGM-PER-M3", "ug/m3", "ug/m3", "µg/m3", "microgram per cubic metre", "MassConcentration",
-     NULL, 1e-9, 0, true},
+    {"MicroGM-PER-L", "ug/L", "ug/l", "µg/l|µg/L|μg/l|μg/L", "microgram per litre",
+     "MassConcentration", NULL, 1e-6, 0, true},
+    {"MicroGM-PER-M3", "ug/m3", "ug/m3", "µg/m3|µg/m³|μg/m³", "microgram per cubic metre",
+     "MassConcentration", NULL, 1e-9, 0, true},
 
     {"NTU", "{NTU}", "NTU", "[NTU]", "nephelometric turbidity unit", "Turbidity", "NTU", 1, 0,
      false},
@@ -86,7 +89,8 @@ const ir_unit_t ir_units[] = {
     {"MilliA", "mA", "mA", "", "milliampere", "ElectricCurrent", NULL, 1e-3, 0, true},
     {"W", "W", "W", "", "watt", "Power", NULL, 1, 0, false},
     {"KiloW", "kW", "kW", "", "kilowatt", "Power", NULL, 1000, 0, true},
-    {"W-PER-M2", "W/m2", "W/m2", "", "watt per square metre", "Irradiance", NULL, 1, 0, false},
+    {"W-PER-M2", "W/m2", "W/m2", "W/m²|W/m^2", "watt per square metre", "Irradiance", NULL, 1, 0,
+     false},
     {"DeciB_M", "dB[mW]", "dBm", "", "decibel-milliwatt", "SignalStrength", NULL, 1, 0, true},
     {"DEG", "deg", "deg", "", "degree", "Angle", NULL, 1, 0, false},
     {"RAD", "rad", "rad", "", "radian", "Angle", NULL, 57.29577951308232, 0, false},
@@ -100,8 +104,8 @@ const ir_unit_t ir_units[] = {
     {"NUM", "{#}", "count", "", "count", "Count", NULL, 1, 0, false},
     {"NUM", "{beats}", "beats", "", "heart beat", "Count", NULL, 1, 0, false},
 
-    {"M2", "m2", "m2", "", "square metre", "Area", NULL, 1, 0, false},
-    {"M3", "m3", "m3", "", "cubic metre", "Volume", NULL, 1, 0, false},
+    {"M2", "m2", "m2", "m²", "square metre", "Area", NULL, 1, 0, false},
+    {"M3", "m3", "m3", "m³", "cubic metre", "Volume", NULL, 1, 0, false},
     {"L", "L", "l", "", "litre", "Volume", NULL, 1e-3, 0, false},
     {"KiloGM", "kg", "kg", "", "kilogram", "Mass", NULL, 1, 0, false},
     {"GM", "g", "g", "", "gram", "Mass", NULL, 1e-3, 0, false},
@@ -195,9 +199,20 @@ const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name) {
     return NULL;
 }
 
+/* Whether the text is a part of a label, such as celsius. */
+static bool is_part(ir_view_t text, const char *label) {
+    char copy[IR_NEAREST_SIZE + 1];
+    if (text.size < PART_MIN || text.size > IR_NEAREST_SIZE) {
+        return false;
+    }
+    snprintf(copy, sizeof copy, "%.*s", IR_VIEW_ARG(text));
+    return strcasestr(label, copy) != NULL;
+}
+
 const char *ir_unit_like(ir_view_t text, char out[static IR_NEAREST_TEXT_SIZE]) {
     ir_nearest_t nearest = ir_nearest(text);
     ir_nearest_t by_label = ir_nearest(text);
+    const char *part = NULL;
     for (size_t i = 0; i < ir_units_count; i++) {
         const ir_unit_t *unit = &ir_units[i];
         ir_nearest_try(&nearest, unit->senml);
@@ -206,10 +221,12 @@ const char *ir_unit_like(ir_view_t text, char out[static IR_NEAREST_TEXT_SIZE]) 
         const char *before = by_label.name;
         ir_nearest_try(&by_label, unit->label);
         by_label.name = by_label.name != before ? unit->senml : before;
+        part = part == NULL && is_part(text, unit->label) ? unit->senml : part;
     }
     if (by_label.distance < nearest.distance) {
         nearest = by_label;
     }
+    nearest.name = nearest.name != NULL ? nearest.name : part;
     return nearest.name != NULL ? ir_nearest_text(&nearest, "", out)
                                 : "; docs/reference/registry.md lists them";
 }

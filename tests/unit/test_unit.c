@@ -231,6 +231,10 @@ static void units_are_found_by_every_name(void **state) {
         {"[ft_i]3/s", "FT3-PER-SEC", "ft3/s"},
         {"[cft_i]/s", "FT3-PER-SEC", "ft3/s"},
         {"\xc2\xb5S/cm", "MicroS-PER-CentiM", "uS/cm"},
+        {"\xce\xbcS/cm", "MicroS-PER-CentiM", "uS/cm"}, /* the Greek letter */
+        {"m\xc2\xb3/s", "M3-PER-SEC", "m3/s"},
+        {"m^3/s", "M3-PER-SEC", "m3/s"},
+        {"Deg C", "DEG_C", "Cel"},
         {"uS/cm @25C", "MicroS-PER-CentiM", "uS/cm"},
         {"\xc2\xb5g/L", "MicroGM-PER-L", "ug/l"},
         {"FNU", "NTU", "FNU"},
