@@ -65,9 +65,9 @@ static void take_answer(void *context, uint64_t number, ir_sender_answer_t answe
         break;
     case IR_ANSWER_DENIED:
         delivery->denied = true;
-        ir_error_set(&delivery->error, IR_ERR_AUTH, "%s (%s:%llu)", why,
+        ir_error_set(&delivery->error, IR_ERR_AUTH, "%s:%llu: %s",
                      ir_input_path(ir_round_pack(round, place)->input),
-                     (unsigned long long)ir_round_pack(round, place)->begin.line);
+                     (unsigned long long)ir_round_pack(round, place)->begin.line, why);
         break;
     case IR_ANSWER_AGAIN:
         ir_log_limited(&delivery->logged_later_ns, LOG_EVERY_NS, IR_LOG_WARN,

@@ -6,6 +6,7 @@
 
 #define SHOWN_BYTES 300 /* of an answer's body */
 #define WHY_SIZE 480
+#define REMEDY_SIZE 320
 #define FAILING_NS IR_SECOND_NS /* after this long with failures and no answer, start again */
 
 static void tell(ir_http_sender_t *http, uint32_t item, ir_sender_answer_t answer,
@@ -107,6 +108,35 @@ static void take_packs(ir_http_sender_t *http, const ir_exchange_t *exchange, bo
     ir_reply_free(reply);
 }
 
+/* What to do about a denial; "" if the answer itself says it. */
+static const char *remedy(const ir_http_sender_t *http, ir_view_t mote, long code,
+                          char out[static REMEDY_SIZE]) {
+    const ir_mote_tokens_t *tokens = http->target->tokens;
+    if (code == 404 || code == 405) {
+        return "; is this the address of a gateway?";
+    }
+    if (code == 401) {
+        const char *what =
+            tokens == NULL ? "; --mote-tokens is not given, so no token was sent for mote"
+            : ir_mote_tokens_find(tokens, mote) == NULL
+                ? "; the file of --mote-tokens has no token (`make registry` adds missing ones) "
+                  "for mote"
+                : "; the file of --mote-tokens has a wrong or an old token for mote";
+        snprintf(out, REMEDY_SIZE, "%s '%.*s'", what, IR_VIEW_ARG(mote));
+        return out;
+    }
+    return "";
+}
+
+static void deny(ir_http_sender_t *http, const ir_exchange_t *exchange, long code,
+                 const char *whole) {
+    char about[REMEDY_SIZE];
+    char why[WHY_SIZE + REMEDY_SIZE];
+    const ir_view_t mote = http->items[exchange->first].parcel.mote;
+    snprintf(why, sizeof why, "%s%s", whole, remedy(http, mote, code, about));
+    finish(http, exchange->first, IR_ANSWER_DENIED, why);
+}
+
 static void take_pack(ir_http_sender_t *http, const ir_exchange_t *exchange, long code, bool taken,
                       const char *whole) {
     const ir_view_t answer = ir_buffer_view(&exchange->answer);
@@ -114,10 +144,20 @@ static void take_pack(ir_http_sender_t *http, const ir_exchange_t *exchange, lon
         ir_reply_t *reply = ir_reply_mentions_refusals(answer) ? ir_reply_parse(answer) : NULL;
         confirm(http, exchange->first, IR_REPLY_WHOLE, reply);
         ir_reply_free(reply);
+    } else if (is_denial(code)) {
+        deny(http, exchange, code, whole);
     } else {
-        finish(http, exchange->first, is_denial(code) ? IR_ANSWER_DENIED : IR_ANSWER_REFUSED,
-               whole);
+        finish(http, exchange->first, IR_ANSWER_REFUSED, whole);
     }
+}
+
+/* Without the line end after it. */
+static int shown_size(const ir_buffer_t *answer) {
+    size_t size = answer->size < SHOWN_BYTES ? answer->size : SHOWN_BYTES;
+    while (size > 0 && (answer->data[size - 1] == '\n' || answer->data[size - 1] == '\r')) {
+        size--;
+    }
+    return (int)size;
 }
 
 static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
@@ -130,8 +170,7 @@ static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
     const bool taken = code >= 200 && code < 300;
     snprintf(why, sizeof why, "%s answered %ld %.*s", http->target->label, code,
-             exchange->answer.size < SHOWN_BYTES ? (int)exchange->answer.size : SHOWN_BYTES,
-             exchange->answer.size > 0 ? exchange->answer.data : "");
+             shown_size(&exchange->answer), exchange->answer.size > 0 ? exchange->answer.data : "");
     if (is_passing(code)) {
         (void)curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER, &wait_s);
         tell_again(http, first, exchange->count, why);

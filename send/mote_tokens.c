@@ -85,7 +85,8 @@ static ir_status_t read_lines(ir_mote_tokens_t *tokens, FILE *file, const char *
 ir_status_t ir_mote_tokens_load(const char *path, ir_mote_tokens_t **tokens, ir_error_t *error) {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        return ir_error_set(error, IR_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+        return ir_error_set(error, IR_ERR_IO, "cannot open the motes' tokens %s: %s", path,
+                            strerror(errno));
     }
     ir_mote_tokens_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
