@@ -14,6 +14,7 @@
 #define CHUNK ((size_t)64 * 1024)
 #define BOM "\xEF\xBB\xBF"
 #define NO_COLUMN IR_FIELDS_MAX
+#define SHORTEST 3 /* letters of an abbreviation */
 
 typedef struct header {
     ir_dialect_t dialect;
@@ -65,6 +66,12 @@ static bool same_name(ir_view_t text, const char *name) {
     return text.size == strlen(name) && strncasecmp(text.data, name, text.size) == 0;
 }
 
+/* Whether a text of three letters or more is the beginning of a name: lat, long, prop. */
+static bool abbreviates(ir_view_t text, const char *name) {
+    return text.size >= SHORTEST && text.size < strlen(name) &&
+           strncasecmp(text.data, name, text.size) == 0;
+}
+
 static void take_column(ir_stations_t *stations, header_t *header, ir_view_t name, size_t place,
                         unsigned line, const ir_teller_t *note) {
     ir_nearest_t nearest = ir_nearest(name);
@@ -79,6 +86,10 @@ static void take_column(ir_stations_t *stations, header_t *header, ir_view_t nam
             return;
         }
         ir_nearest_try(&nearest, ir_columns[i]);
+        if (abbreviates(name, ir_columns[i])) {
+            nearest.name = ir_columns[i];
+            nearest.distance = 0;
+        }
     }
     if (nearest.name != NULL) {
         ir_stations_fault(stations, line, "unknown column '%.*s'%s", IR_VIEW_ARG(name),
@@ -152,6 +163,9 @@ static void take_rows(ir_stations_t *stations, char *text, size_t size, const ir
         }
         if (!ir_utf8_valid(ir_view(text + at, row))) {
             ir_stations_fault(stations, line, "the row is not UTF-8; save the file as UTF-8");
+            if (header.count == 0) {
+                return; /* nor are the others, or it is no text */
+            }
         } else if (!ir_fields_split(text + at, row, &header.dialect, &fields)) {
             ir_stations_fault(stations, line, "the row has more than %d fields", IR_FIELDS_MAX);
         } else if (!is_empty(&fields) && header.count == 0) {

@@ -50,6 +50,7 @@ def test_all_wrong_rows_are_named():
     rows = [("a,51,13,t,temprature,cel,0,1", ["unknown unit 'cel'; did you mean Cel?",
                                               "unknown property 'temprature'; did you mean temperature?"]),
             ("a,51,13,u,water-level,degree Celsius,,", ["unknown unit 'degree Celsius'; did you mean Cel?"]),
+            ("a,51,13,x,water-temperature,celsius,,", ["unknown unit 'celsius'; did you mean Cel?"]),
             ("a,51,14,v,water-level,m,,", ["mote 'a' has another position in line 2"]),
             ("a,51,13,w,water-level,Cel,,", ["unit 'Cel' is for Temperature, but water-level is a Length: use 'm'"]),
             ("a,51,13,t,water-level,m,,", ["sensor 'a/t' is also in line 2"]),
@@ -72,10 +73,13 @@ def test_all_wrong_rows_are_named():
 
 def test_the_header_decides():
     for header, says in (("mote,sensr,property,unit", "unknown column 'sensr'; did you mean sensor?"),
+                         ("mote,lat,Long,sensor,property,unit", "unknown column 'lat'; did you mean latitude?"),
                          ("mote,property,unit", "column sensor is missing"),
                          ("mote,mote,sensor,property,unit", "column mote occurs twice"), ("", "the file is empty")):
         status, text, errors = convert(f"{header}\n".encode())
         assert status == 1 and text == "" and f"stdin:1: {says}" in errors
+    status, _, errors = convert(HEADER.encode("utf-16"))
+    assert status == 1 and errors == "ir-registry: stdin:1: the row is not UTF-8; save the file as UTF-8\n"
     status, _, errors = convert(HEADER.encode() + b"a,,,t,temperature,\xb0C,,\n")
     assert status == 1 and "stdin:2: the row is not UTF-8" in errors
     status, text, _ = convert(HEADER.replace(",", ";").encode() + b"a;51,5;13,25;t;temperature;Cel;-0,5;40\n")
