@@ -13,22 +13,29 @@ import time
 
 import pika
 
-HOST, PORT = os.environ["RIVER_AMQP"].rsplit(":", 1)
-MOTE, TOKEN = os.environ["RIVER_MOTE"], os.environ["RIVER_TOKEN"]
+try:
+    HOST, PORT = os.environ["RIVER_AMQP"].rsplit(":", 1)
+    MOTE, TOKEN = os.environ["RIVER_MOTE"], os.environ["RIVER_TOKEN"]
+    NAME, UNIT = sys.argv[1:3]
+    VALUES = [float(each) for each in sys.argv[3:]]
+except (KeyError, ValueError):
+    raise SystemExit(f"usage: {__doc__.splitlines()[2].strip()}")
 
 
 def main():
-    name, unit, *values = sys.argv[1:]
     login = pika.PlainCredentials(MOTE, TOKEN)
     with pika.BlockingConnection(pika.ConnectionParameters(HOST, int(PORT), "/", login)) as connection:
         channel = connection.channel()
         channel.confirm_delivery()  # from here on, basic_publish returns when the broker has confirmed, or raises
         properties = pika.BasicProperties(content_type="application/senml+json", delivery_mode=2)
-        for value in values:
-            pack = [{"n": name, "u": unit, "t": time.time(), "v": float(value)}]
+        for value in VALUES:
+            pack = [{"n": NAME, "u": UNIT, "t": time.time(), "v": value}]
             channel.basic_publish("amq.topic", f"ir.{MOTE}", json.dumps(pack), properties)
-            print(f"{name} {value} {unit} is safe")
+            print(f"{NAME} {value} {UNIT} is safe")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (pika.exceptions.AMQPError, OSError) as error:
+        raise SystemExit(f"{HOST}:{PORT} as {MOTE}: {error!r}")

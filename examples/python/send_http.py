@@ -10,8 +10,13 @@ import time
 
 import requests
 
-ADDRESS = os.environ["RIVER_HTTP"] + "/v1/observations"
-TOKEN = os.environ["RIVER_TOKEN"]
+try:
+    ADDRESS = os.environ["RIVER_HTTP"] + "/v1/observations"
+    TOKEN = os.environ["RIVER_TOKEN"]
+    NAME, UNIT = sys.argv[1:3]
+    VALUES = [float(each) for each in sys.argv[3:]]
+except (KeyError, ValueError):
+    raise SystemExit(f"usage: {__doc__.splitlines()[2].strip()}")
 
 
 def send(session, pack):
@@ -23,6 +28,8 @@ def send(session, pack):
     while True:
         try:
             answer = session.post(ADDRESS, data=body, headers=headers, timeout=30)
+        except ValueError as error:
+            raise SystemExit(f"{ADDRESS}: {error}")
         except requests.RequestException as error:
             print(f"no answer ({error}); again in {pause} s", file=sys.stderr)
         else:
@@ -36,11 +43,10 @@ def send(session, pack):
 
 
 def main():
-    name, unit, *values = sys.argv[1:]
     with requests.Session() as session:
-        for value in values:
-            told = send(session, [{"n": name, "u": unit, "t": time.time(), "v": float(value)}])
-            print(f"{name} {value} {unit} is safe: {told['raw_ids'][0]}")
+        for value in VALUES:
+            told = send(session, [{"n": NAME, "u": UNIT, "t": time.time(), "v": value}])
+            print(f"{NAME} {value} {UNIT} is safe: {told['raw_ids'][0]}")
             for each in told.get("refusals", ()):
                 print(f"  but refused: {each['reason']}: {each['detail']}")
 

@@ -13,8 +13,13 @@ import time
 
 import paho.mqtt.client as mqtt
 
-HOST, PORT = os.environ["RIVER_MQTT"].rsplit(":", 1)
-MOTE, TOKEN = os.environ["RIVER_MOTE"], os.environ["RIVER_TOKEN"]
+try:
+    HOST, PORT = os.environ["RIVER_MQTT"].rsplit(":", 1)
+    MOTE, TOKEN = os.environ["RIVER_MOTE"], os.environ["RIVER_TOKEN"]
+    NAME, UNIT = sys.argv[1:3]
+    VALUES = [float(each) for each in sys.argv[3:]]
+except (KeyError, ValueError):
+    raise SystemExit(f"usage: {__doc__.splitlines()[2].strip()}")
 
 
 def connected():
@@ -27,18 +32,20 @@ def connected():
 
 
 def main():
-    name, unit, *values = sys.argv[1:]
     client = connected()
-    for value in values:
-        pack = [{"n": name, "u": unit, "t": time.time(), "v": float(value)}]
+    for value in VALUES:
+        pack = [{"n": NAME, "u": UNIT, "t": time.time(), "v": value}]
         sent = client.publish(f"ir/{MOTE}", json.dumps(pack), qos=1)
         sent.wait_for_publish(60)
         if not sent.is_published():
             raise SystemExit("not acknowledged: is the token right? keep the value and send it again")
-        print(f"{name} {value} {unit} is safe")
+        print(f"{NAME} {value} {UNIT} is safe")
     client.disconnect()
     client.loop_stop()
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        raise SystemExit(f"{HOST}:{PORT}: {error}")

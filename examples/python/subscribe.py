@@ -11,8 +11,11 @@ import sys
 
 import pika
 
-HOST, PORT = os.environ["RIVER_CONSUMERS"].rsplit(":", 1)
-LOGIN = pika.PlainCredentials("viewer", os.environ["RIVER_PASSWORD"])
+try:
+    HOST, PORT = os.environ["RIVER_CONSUMERS"].rsplit(":", 1)
+    LOGIN = pika.PlainCredentials("viewer", os.environ["RIVER_PASSWORD"])
+except (KeyError, ValueError):
+    raise SystemExit(f"usage: {__doc__.splitlines()[2].strip()}")
 
 
 def show(channel, method, properties, body):
@@ -37,4 +40,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (pika.exceptions.AMQPError, OSError) as error:
+        raise SystemExit(f"{HOST}:{PORT} as viewer: {error!r}")

@@ -7,6 +7,11 @@
 # Put it into a crontab. The pack contains the time, so a pack that is sent again after a failure does not count as
 # another reading.
 set -eu
+if [ $# -ne 3 ]; then
+    sed -n '4,5s/^# */usage: /p' "$0" >&2
+    exit 2
+fi
+: "${RIVER_TOKEN:?is not set: it is the token of the mote}"
 
 pack=$(printf '[{"n":"%s","u":"%s","t":%s,"v":%s}]' "$1" "$2" "$(date +%s)" "$3")
 

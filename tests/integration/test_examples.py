@@ -69,6 +69,18 @@ def test_python_says_why_it_is_refused(river):
     assert done.returncode == 1 and "refused for good: 400" in done.stderr and '"reason":"unit"' in done.stderr
 
 
+@pytest.mark.parametrize("name, words, more, says", [
+    ("send_http", ["ford/temperature"], {}, "usage: RIVER_HTTP="), ("send_http", ["n", "Cel", "x"], {}, "usage: RIVER_HTTP="),
+    ("send_http", ["n", "Cel", "1"], {"RIVER_HTTP": "river:80"}, "river:80"), ("send_mqtt", ["n"], {}, "usage: RIVER_MQTT="),
+    ("send_mqtt", ["n", "Cel", "1"], {"RIVER_MQTT": "127.0.0.1:1"}, "127.0.0.1:1: "), ("send_amqp", [], {}, "usage: RIVER_AMQP="),
+    ("send_amqp", ["n", "Cel", "1"], {"RIVER_TOKEN": "wrong"}, "ACCESS_REFUSED"), ("subscribe", [], {"RIVER_PASSWORD": "wrong"}, "ACCESS_REFUSED"),
+    ("subscribe", [], {"RIVER_CONSUMERS": "river"}, "usage: RIVER_CONSUMERS=")])
+def test_python_says_in_one_line_what_is_wrong(river, name, words, more, says):
+    done = subprocess.run([PYTHON, EXAMPLES / "python" / f"{name}.py", *words], env={**surroundings(river), **more}, capture_output=True,
+                          text=True, timeout=120, check=False)
+    assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
 def test_subscriber(river, tmp_path):
     log = tmp_path / "subscriber.log"
     process = servers.Process([PYTHON, EXAMPLES / "python" / "subscribe.py", "senml.ford"], log, env=surroundings(river))
