@@ -112,6 +112,9 @@ REMEDIES = {
     errno.EMFILE: "raise the limit on open files: ulimit -n",
     errno.ENFILE: "raise the system's limit on open files: sysctl fs.file-max",
     errno.ENOMEM: "leave more memory for it",
+    errno.EEXIST: "choose another name, or remove it",
+    errno.ENOTDIR: "a part of this path is a file; choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EADDRINUSE: "end the program that has the address (ss -ltnp shows it), or choose another port",
 }
 

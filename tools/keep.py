@@ -20,8 +20,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cluster
-import servers
+import servers  # puts ingest/ on the module path
+import guard
 import stack
 import variables
 from river import River
@@ -126,8 +126,8 @@ def put_files_back(river, folder):
 
 def restore(environment):
     river = River.of(environment)
-    folder = newest(read_folder(environment, "FROM", "restore"))
     store = variables.read(environment, "STORE", "restore")
+    folder = newest(read_folder(environment, "FROM", "restore"))
     check(folder)
     put_files_back(river, folder)
     with open_stores(river, "make restore") as arguments:
@@ -144,16 +144,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=VERBS)
     verb = parser.parse_args().verb
-    try:
-        VERBS[verb](os.environ)
-    except (StackError, UsageError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
-        print(f"{verb}: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
-    except OSError as error:
-        print(f"{verb}: {show(error.filename or '')}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    guard.run(verb, lambda: VERBS[verb](os.environ))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
