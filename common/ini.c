@@ -77,7 +77,12 @@ static char *next_line(char *out, int size, void *stream) {
         return NULL;
     }
     reading->line++;
-    if (strchr(out, '\n') == NULL && !feof(reading->file)) {
+    const bool cut = strchr(out, '\n') == NULL && !feof(reading->file);
+    if (cut && strlen(out) + 1 < (size_t)size) { /* no text, so nor are the other lines */
+        add(reading, IR_ERR_USAGE, "there is a NUL byte; if the file is UTF-16, save it as UTF-8");
+        return NULL;
+    }
+    if (cut) {
         refuse_long(reading, out);
     }
     unindent(out);

@@ -24,6 +24,17 @@ ir_test_t ir_test_find(ir_view_t key) {
     return (ir_test_t)test;
 }
 
+int ir_flag_find(ir_view_t text) {
+    static const int flags[] = {IR_FLAG_GOOD, IR_FLAG_NOT_EVALUATED, IR_FLAG_SUSPECT, IR_FLAG_FAIL,
+                                IR_FLAG_MISSING};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (ir_view_equal(text, ir_view_text(ir_flag_text(flags[i])))) {
+            return flags[i];
+        }
+    }
+    return 0;
+}
+
 const char *ir_flag_text(int flag) {
     switch (flag) {
     case IR_FLAG_GOOD:

@@ -57,4 +57,8 @@ ir_test_t ir_test_find(ir_view_t key);
 /* "good", "not_evaluated", "suspect", "fail", "missing". */
 const char *ir_flag_text(int flag);
 
+/* Finds the flag with that text; 0 if there is none. `IR_FLAG_NAMES` lists them, for a message. */
+#define IR_FLAG_NAMES "good, not_evaluated, suspect, fail, missing"
+int ir_flag_find(ir_view_t text);
+
 #endif

@@ -1,11 +1,13 @@
 #include "tap/tap.h"
 
+#include "annotation/formats/format.h"
 #include "broker/subscription.h"
 #include "broker/topology.h"
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/messages.h"
+#include "observation/quality_tests.h"
 #include "tap/item.h"
 #include "tap/show.h"
 
@@ -279,12 +281,32 @@ static ir_status_t run_sessions(tap_t *tap, ir_error_t *error) {
     return IR_OK;
 }
 
-static ir_status_t check_filters(const ir_tap_options_t *options, ir_error_t *error) {
+static ir_status_t check_qualities(const ir_tap_options_t *options, ir_error_t *error) {
+    const char *qualities = ir_setting_text(options->quality);
+    ir_view_t quality;
+    while (qualities != NULL && next_word(&qualities, &quality)) {
+        if (ir_flag_find(quality) == 0) {
+            return ir_error_set(error, IR_ERR_USAGE, "quality: '%.*s' is not one of " IR_FLAG_NAMES,
+                                IR_VIEW_ARG(quality));
+        }
+    }
+    return IR_OK;
+}
+
+static ir_status_t check_formats(const ir_tap_options_t *options, ir_error_t *error) {
     const char *formats = ir_setting_text(options->format);
     ir_view_t format;
     const bool filters =
         ir_setting_text(options->property) != NULL || ir_setting_text(options->quality) != NULL;
-    while (filters && formats != NULL && next_word(&formats, &format)) {
+    while (formats != NULL && next_word(&formats, &format)) {
+        if (ir_format_find(format) == NULL) {
+            return ir_error_set(error, IR_ERR_USAGE,
+                                "format: '%.*s' is not one of " IR_FORMAT_NAMES,
+                                IR_VIEW_ARG(format));
+        }
+        if (!filters) {
+            continue;
+        }
         if (!ir_item_readable(format) || ir_view_equal(format, ir_view_text("senml"))) {
             return ir_error_set(error, IR_ERR_USAGE,
                                 "format: %.*s contains neither property nor quality; json, jsonld "
@@ -301,7 +323,10 @@ ir_status_t ir_tap_run(const ir_tap_options_t *options, ir_error_t *error) {
     tap = (tap_t){.options = options, .show.options = options};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    ir_status_t status = check_filters(options, error);
+    ir_status_t status = check_formats(options, error);
+    if (status == IR_OK) {
+        status = check_qualities(options, error);
+    }
     if (status == IR_OK) {
         status = ir_printer_start(stdout, &tap.show.printer, error);
     }

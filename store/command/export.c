@@ -20,28 +20,14 @@ typedef struct exporting {
 
 /* ---- what is wanted ---- */
 
-/* 0: there is none with this name. */
-static int find_flag(ir_view_t name) {
-    static const int flags[] = {IR_FLAG_GOOD, IR_FLAG_NOT_EVALUATED, IR_FLAG_SUSPECT, IR_FLAG_FAIL,
-                                IR_FLAG_MISSING};
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (ir_view_equal(name, ir_view_text(ir_flag_text(flags[i])))) {
-            return flags[i];
-        }
-    }
-    return 0;
-}
-
 static ir_status_t read_quality(exporting_t *exporting, const char *list) {
     const char *rest = list != NULL ? list : "";
     while (*(rest += strspn(rest, SEPARATORS)) != '\0') {
         const size_t size = strcspn(rest, SEPARATORS);
-        const int flag = find_flag(ir_view(rest, size));
+        const int flag = ir_flag_find(ir_view(rest, size));
         if (flag == 0) {
-            return ir_error_set(
-                exporting->error, IR_ERR_USAGE,
-                "quality: '%.*s' is not one of good, not_evaluated, suspect, fail, missing",
-                (int)size, rest);
+            return ir_error_set(exporting->error, IR_ERR_USAGE,
+                                "quality: '%.*s' is not one of " IR_FLAG_NAMES, (int)size, rest);
         }
         exporting->flags |= 1U << flag;
         rest += size;
@@ -122,6 +108,10 @@ static ir_status_t write_all(exporting_t *exporting, const ir_observation_select
     if (status == IR_OK && format->tail != NULL) {
         format->tail(&exporting->text, &exporting->options);
         status = write_text(exporting);
+    }
+    if (status == IR_OK && exporting->written == 0 &&
+        ir_setting_text(exporting->stores->options->after) == NULL) {
+        fprintf(stderr, "%s: no observation matches\n", ir_store_program.name);
     }
     if (status == IR_OK && exporting->more) {
         char id[IR_ID_TEXT_SIZE];

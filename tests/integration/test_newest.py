@@ -194,6 +194,7 @@ def test_selections(stored):
                          lambda each: each["mote"] == OTHER and each["time"] >= whole[4]["time"]),
                         (["--quality=good,suspect"], lambda each: each["quality"] in ("good", "suspect"))):
         assert exported(pipeline, *words) == [each for each in whole if keep(each)], words
+    assert "no observation matches" in pipeline.call("ir-store", "export", "--mote=nobody", *pipeline.stores())[2]
     for words in (["--quality=bad"], ["--after=1"], ["--format=xml"], ["--format=sensorthings"], ["--since=yesterday"],
                   ["--what=graph", "--mote=x"]):  # each error names the option
         status, text, errors = pipeline.call("ir-store", "export", *words, *pipeline.stores())

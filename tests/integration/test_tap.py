@@ -132,6 +132,8 @@ def test_a_slow_reader_holds_up_nobody(pipeline):
 def test_what_cannot_help_ends_it(pipeline):
     pipeline.declare()
     for words, status, says in ((["--format=senml", "--quality=fail"], 2, "senml contains neither property nor quality"),
+                                (["--quality=good,bad"], 2, "quality: 'bad' is not one of good"),
+                                (["--format=xml"], 2, "format: 'xml' is not one of ntriples"),
                                 (["--limit=-1"], 2, "limit"), ([], 1, "ACCESS_REFUSED")):
         done, _, errors = pipeline.call("ir-tap", f"--amqp={pipeline.amqp}", *words,
                                         env={} if words else {"IR_AMQP_PASSWORD": "wrong"})
