@@ -8,6 +8,7 @@
 #include "feed/uplink.h"
 #include "observation/senml/senml.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,14 +98,22 @@ static void show_files(const ir_feed_check_t *check) {
 
 /* ---- sensors ---- */
 
+static void fault(ir_feed_check_t *check, ir_view_t sensor, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Says a fault once. */
-static void fault(ir_feed_check_t *check, ir_view_t sensor, const char *what) {
+static void fault(ir_feed_check_t *check, ir_view_t sensor, const char *format, ...) {
+    va_list arguments;
     if (ir_name_table_find(&check->told, sensor) != NULL) {
         return;
     }
     const ir_view_t kept = ir_arena_copy(check->faults, sensor);
     check->good = false;
-    printf("%.*s: %s\n", IR_VIEW_ARG(sensor), what);
+    printf("%.*s: ", IR_VIEW_ARG(sensor));
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
     if (kept.data != NULL) {
         (void)ir_name_table_add(&check->told, kept, check);
     }
@@ -114,13 +123,15 @@ static void check_sensor(ir_feed_check_t *check, ir_view_t name, ir_view_t mote,
     const ir_sensor_t *sensor = ir_registry_sensor(check->registry, name);
     const ir_unit_t *from = ir_unit_find(unit);
     if (sensor == NULL) {
-        fault(check, name, "not registered");
+        fault(check, name, "not registered; correct the mapping, or add it to the registry");
     } else if (mote.size > 0 && !ir_view_equal(ir_view_text(sensor->mote->id), mote)) {
-        fault(check, name, "registered for another mote");
+        fault(check, name, "registered for another mote, '%s'; correct mote or sensor",
+              sensor->mote->id);
     } else if (sensor->unit == NULL) {
-        fault(check, name, "its values are not numbers");
+        fault(check, name, "its values are not numbers; register it with a unit");
     } else if (unit.size > 0 && (from == NULL || !ir_unit_converts(from, sensor->unit))) {
-        fault(check, name, "the unit cannot be converted to the registered one");
+        fault(check, name, "the unit '%.*s' cannot be converted to the registered one, %s (%s)",
+              IR_VIEW_ARG(unit), sensor->unit->senml, sensor->unit->label);
     }
 }
 
@@ -208,11 +219,13 @@ static ir_status_t check_position(ir_feed_check_t *check, ir_zones_t *zones, ir_
     if (status == IR_OK) {
         status = check_rounds(check, error);
         check->good = check->good && !ir_round_failed(check->round);
+        ir_round_report_waiting(check->round);
     }
     if (status == IR_OK) {
         check_named(check);
         printf("%zu packs, %zu values; %llu rows or values cannot be used\n", check->packs,
                check->records, (unsigned long long)check->report.unusable);
+        check->good = check->good && (check->packs > 0 || check->report.unusable == 0);
     }
     ir_round_close(check->round);
     return status;

@@ -126,6 +126,10 @@ bool ir_input_ended(const ir_input_t *input) {
     return input->ended;
 }
 
+uint64_t ir_input_waiting(const ir_input_t *input) {
+    return input->waiting;
+}
+
 const ir_layout_t *ir_input_layout(const ir_input_t *input) {
     return input->layout;
 }
@@ -211,6 +215,7 @@ static ir_status_t read_file(ir_input_t *input, ir_input_tools_t *tools, size_t 
     }
     if (status == IR_OK) {
         status = read_from(input, tools, fd, limit, error);
+        input->waiting = input->ended && ir_rows_waits(tools->rows) ? input->end.line : 0;
     }
     if (fd >= 0) {
         (void)close(fd);

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Tools shared by the inputs of one position. */
 typedef struct ir_input_tools ir_input_tools_t;
@@ -48,6 +49,10 @@ ir_status_t ir_input_read(ir_input_t *input, ir_input_tools_t *tools, size_t pac
  * has no more at present. */
 ir_pack_t *ir_input_packs(ir_input_t *input, size_t *count);
 bool ir_input_ended(const ir_input_t *input);
+
+/* The line of a file's last row if it has no line end: it is not used until it has one. 0: there is
+ * no such row. */
+uint64_t ir_input_waiting(const ir_input_t *input);
 
 /* The columns of the current head; NULL: no head was read, or the file has uplinks. */
 const ir_layout_t *ir_input_layout(const ir_input_t *input);

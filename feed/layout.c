@@ -1,9 +1,13 @@
 #include "feed/layout.h"
 
+#include "common/legible.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define COLUMNS_SIZE 240 /* of the columns' names in a message */
 
 bool ir_layout_fits(const char *pattern, const char *name) {
     const char *star = NULL; /* the last star, and the end of the text that it matches */
@@ -42,11 +46,12 @@ static ir_status_t take_names(ir_layout_t *layout, ir_encoding_t *encoding,
     ir_buffer_init(&text);
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < names->count && status == IR_OK; i++) {
-        status =
-            ir_encoding_utf8(encoding, names->all[i], &text)
-                ? add_name(layout, ir_buffer_view(&text), error)
-                : ir_error_set(error, IR_ERR_SYNTAX,
-                               "the name of column %zu is not in the mapping's encoding", i + 1);
+        status = ir_encoding_utf8(encoding, names->all[i], &text)
+                     ? add_name(layout, ir_buffer_view(&text), error)
+                     : ir_error_set(error, IR_ERR_SYNTAX,
+                                    "the name of column %zu is not in the mapping's encoding; set "
+                                    "encoding, to latin-1 or windows-1252 for example",
+                                    i + 1);
     }
     ir_buffer_free(&text);
     return status;
@@ -64,16 +69,52 @@ static ir_status_t number_names(ir_layout_t *layout, ir_error_t *error) {
 
 /* ---- columns ---- */
 
+/* The end of a message about a missing column: which ones there are. */
+static const char *columns_text(const ir_layout_t *layout, char out[static COLUMNS_SIZE]) {
+    char listed[COLUMNS_SIZE - 64];
+    ir_buffer_t names;
+    ir_buffer_init(&names);
+    for (size_t i = 0; i < layout->n_names && names.size < sizeof listed; i++) {
+        ir_buffer_append_text(&names, i > 0 ? ", " : "");
+        ir_buffer_append_text(&names, layout->names[i]);
+    }
+    (void)ir_legible_line(listed, sizeof listed, ir_buffer_view(&names));
+    const char *rest = names.size >= sizeof listed ? " …" : "";
+    if (layout->n_names == 1) {
+        snprintf(out, COLUMNS_SIZE, "; the header has one column only, '%s%s': check separator",
+                 listed, rest);
+    } else {
+        snprintf(out, COLUMNS_SIZE, "; the header has %s%s", listed, rest);
+    }
+    ir_buffer_free(&names);
+    return out;
+}
+
+static ir_status_t find_exact(const ir_layout_t *layout, const char *name, size_t *field,
+                              ir_error_t *error) {
+    for (size_t i = 0; i < layout->n_names; i++) {
+        if (strcmp(layout->names[i], name) != 0) {
+            continue;
+        }
+        if (*field != IR_LAYOUT_NONE) {
+            return ir_error_set(error, IR_ERR_SYNTAX,
+                                "columns %zu and %zu are both named '%s'; with header = 0 the "
+                                "columns are named 1, 2, …",
+                                *field + 1, i + 1, name);
+        }
+        *field = i;
+    }
+    return IR_OK;
+}
+
 /* `field` is IR_LAYOUT_NONE when no column matches. An exact name takes precedence over a pattern.
  */
 static ir_status_t find(const ir_layout_t *layout, const char *name, size_t *field,
                         ir_error_t *error) {
     *field = IR_LAYOUT_NONE;
-    for (size_t i = 0; i < layout->n_names; i++) {
-        if (strcmp(layout->names[i], name) == 0) {
-            *field = i;
-            return IR_OK;
-        }
+    const ir_status_t status = find_exact(layout, name, field, error);
+    if (status != IR_OK || *field != IR_LAYOUT_NONE) {
+        return status;
     }
     for (size_t i = 0; i < layout->n_names; i++) {
         if (ir_layout_fits(name, layout->names[i])) {
@@ -94,9 +135,11 @@ static ir_status_t find_needed(const ir_layout_t *layout, const char *name, cons
     if (name == NULL) {
         return IR_OK;
     }
+    char columns[COLUMNS_SIZE];
     const ir_status_t status = find(layout, name, field, error);
     return status == IR_OK && *field == IR_LAYOUT_NONE
-               ? ir_error_set(error, IR_ERR_SYNTAX, "no column '%s', which %s requires", name, what)
+               ? ir_error_set(error, IR_ERR_SYNTAX, "no column '%s', which %s requires%s", name,
+                              what, columns_text(layout, columns))
                : status;
 }
 
@@ -106,6 +149,7 @@ static const char *column_of(ir_row_origin_t origin) {
 
 static ir_status_t find_values(const ir_position_t *position, ir_layout_t *layout,
                                ir_error_t *error) {
+    char columns[COLUMNS_SIZE];
     ir_status_t status = IR_OK;
     size_t found = 0;
     for (size_t i = 0; i < position->n_values && status == IR_OK; i++) {
@@ -120,7 +164,8 @@ static ir_status_t find_values(const ir_position_t *position, ir_layout_t *layou
     }
     return status == IR_OK && found == 0
                ? ir_error_set(error, IR_ERR_SYNTAX,
-                              "has none of the columns of the sections [%s:…]", position->name)
+                              "has none of the columns of the sections [%s:…]%s", position->name,
+                              columns_text(layout, columns))
                : status;
 }
 

@@ -14,10 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SECTION_MAX 48 /* libinih truncates section names to this */
 #define COLUMN_PREFIX "column:"
 #define HEADER_MAX 1000
+#define ZONE_FOLDER "/usr/share/zoneinfo"
 #define MASKED_SIZE 4200
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
@@ -175,6 +177,15 @@ static ir_status_t find_value(ir_position_t *position, const char *column, ir_ma
     return IR_OK;
 }
 
+/* `other`: the keys of the other kind of section. */
+static ir_status_t set_key(const ir_program_t *keys, const ir_program_t *other, void *target,
+                           const char *name, const char *value, ir_error_t *error) {
+    return ir_settings_find(keys, name) == NULL && ir_settings_find(other, name) != NULL
+               ? ir_error_set(error, IR_ERR_USAGE, "%s: belongs to a section [%s]", name,
+                              other->name)
+               : ir_settings_set(keys, target, name, value, error);
+}
+
 static ir_status_t take_line(void *context, const char *section, const char *name,
                              const char *value, ir_error_t *error) {
     ir_map_t *map = context;
@@ -192,15 +203,17 @@ static ir_status_t take_line(void *context, const char *section, const char *nam
     }
     if (colon == NULL) {
         status = position == NULL ? add_position(map, section, &position, error) : IR_OK;
-        return status == IR_OK ? ir_settings_set(&ir_position_keys, position, name, value, error)
-                               : status;
+        return status == IR_OK
+                   ? set_key(&ir_position_keys, &ir_value_keys, position, name, value, error)
+                   : status;
     }
     if (position == NULL) {
         return ir_error_set(error, IR_ERR_NOT_FOUND, "[%s]: must follow a section [%.*s]", section,
                             IR_VIEW_ARG(owner));
     }
     status = find_value(position, colon + 1, &column, error);
-    return status == IR_OK ? ir_settings_set(&ir_value_keys, column, name, value, error) : status;
+    return status == IR_OK ? set_key(&ir_value_keys, &ir_position_keys, column, name, value, error)
+                           : status;
 }
 
 /* ---- what follows ---- */
@@ -284,8 +297,11 @@ static void check_zone(const completion_t *completion, const ir_position_t *posi
     ir_zones_t *zones = zone->text != NULL && !zone->column ? ir_zones_new() : NULL;
     if (zones != NULL && ir_zones_find(zones, ir_view_text(zone->text)) == NULL) {
         wrong(completion, position->name, NULL,
-              "unknown zone '%.60s'; write a name like Europe/Berlin (`timedatectl "
-              "list-timezones` lists them), an offset like +01:00, or column:NAME",
+              access(ZONE_FOLDER, R_OK) == 0
+                  ? "unknown zone '%.60s'; write a name like Europe/Berlin (the folder " ZONE_FOLDER
+                    " has them), an offset like +01:00, or column:NAME"
+                  : "unknown zone '%.60s'; the package tzdata, which has the zones, is not "
+                    "installed",
               zone->text);
     }
     ir_zones_free(zones);

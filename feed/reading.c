@@ -31,7 +31,9 @@ bool ir_reading_set_mote(const ir_reading_context_t *context, ir_view_t text,
     const char *prefix = context->position->mote_prefix;
     reading->mote = join(context, ir_view_text(prefix), text);
     if (!ir_mote_id_valid(reading->mote)) {
-        ir_report_unusable(context->report, "'%.*s' is no mote", IR_VIEW_ARG(reading->mote));
+        ir_report_unusable(context->report,
+                           "'%.*s' is not a mote's id: letters, digits, '-', ':' and '_'",
+                           IR_VIEW_ARG(reading->mote));
         return false;
     }
     return true;
@@ -66,7 +68,8 @@ void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *v
                     ir_view_t name, double number, ir_reading_t *reading) {
     const ir_view_t sensor = full_name(context, value, name, reading);
     if (!ir_sensor_name_valid(sensor)) {
-        ir_report_unusable(context->report, "'%.*s' is not a valid sensor name",
+        ir_report_unusable(context->report,
+                           "'%.*s' is not a sensor's name: letters, digits and - : . / _",
                            IR_VIEW_ARG(sensor));
         return;
     }

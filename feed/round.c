@@ -374,6 +374,19 @@ ir_input_t *ir_round_file(const ir_round_t *round, size_t i) {
     return i < round->n_files ? round->files[i]->input : NULL;
 }
 
+void ir_round_report_waiting(const ir_round_t *round) {
+    for (size_t i = 0; i < round->n_files && round->options.spool == NULL; i++) {
+        const ir_input_t *input = round->files[i]->input;
+        const ir_report_t place = {.path = ir_input_path(input),
+                                   .line = ir_input_waiting(input),
+                                   .printed = round->options.report->printed};
+        if (place.line > 0) {
+            ir_report_remark(&place, "this row has no line end, so it is not used yet; if the "
+                                     "file is complete, add one");
+        }
+    }
+}
+
 bool ir_round_failed(const ir_round_t *round) {
     return round->failed;
 }

@@ -61,6 +61,9 @@ ir_status_t ir_round_confirm(ir_round_t *round, ir_error_t *error);
 /* The known files, from 0; NULL after the last. */
 ir_input_t *ir_round_file(const ir_round_t *round, size_t i);
 
+/* Reports each file whose last row lacks its line end, after everything else was read. */
+void ir_round_report_waiting(const ir_round_t *round);
+
 /* Whether any file ever could not be read; whether the last fill left unread packs. */
 bool ir_round_failed(const ir_round_t *round);
 bool ir_round_has_more(const ir_round_t *round);

@@ -19,7 +19,8 @@ static bool text_of(ir_row_reader_t *reader, const ir_reading_context_t *context
                     ir_view_t *text) {
     if (!ir_encoding_utf8(reader->encoding, field, &reader->text)) {
         context->report->out_of_memory = !ir_buffer_ok(&reader->text);
-        ir_report_unusable(context->report, "a field is not in the encoding %s",
+        ir_report_unusable(context->report,
+                           "a field is not in the encoding %s; set encoding in the mapping",
                            context->position->encoding);
         return false;
     }
@@ -59,7 +60,8 @@ static const ir_zone_t *zone_of(ir_row_reader_t *reader, const ir_reading_contex
         ir_report_unusable(context->report,
                            name->size > 0
                                ? "unknown time zone '%.*s'"
-                               : "the time has no offset from UTC, and no zone is given%.*s",
+                               : "the time has no offset from UTC, and no zone is given; set "
+                                 "zone in the mapping%.*s",
                            IR_VIEW_ARG(*name));
     }
     return zone;
@@ -103,9 +105,11 @@ static bool take_time(ir_row_reader_t *reader, const ir_reading_context_t *conte
         return false;
     }
     if (!ir_timestamp_parse(text, context->position->time_format, &timestamp)) {
-        ir_report_unusable(context->report, "'%.*s' does not match time-format = %s",
+        char like[IR_TIMESTAMP_LIKE_SIZE];
+        ir_report_unusable(context->report, "'%.*s' does not match time-format = %s%s",
                            (int)(text.size < SHOWN ? text.size : SHOWN),
-                           text.size > 0 ? text.data : "", context->position->time_format);
+                           text.size > 0 ? text.data : "", context->position->time_format,
+                           ir_timestamp_like(text, like));
         return false;
     }
     int64_t time_ns = timestamp.time_ns;

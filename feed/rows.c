@@ -106,6 +106,19 @@ static void pass_cut(ir_rows_t *rows) {
     pass(rows, end != NULL ? (size_t)(end - rest.data) + 1 : rest.size, end != NULL);
 }
 
+/* A file of 16-bit characters, by its byte order mark. */
+static bool is_utf16(const ir_rows_t *rows) {
+    const char *data = rows->data + rows->begin;
+    return rows->at.offset == 0 && rows->end - rows->begin >= 2 &&
+           (memcmp(data, "\xff\xfe", 2) == 0 || memcmp(data, "\xfe\xff", 2) == 0);
+}
+
+static ir_rows_result_t refuse_utf16(ir_error_t *error) {
+    ir_error_set(error, IR_ERR_SYNTAX,
+                 "is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 FILE > NEW");
+    return IR_ROWS_FAILED;
+}
+
 static ir_rows_result_t fail(ir_error_t *error) {
     ir_error_set(error, IR_ERR_IO, "cannot read: %s", strerror(errno));
     return IR_ROWS_FAILED;
@@ -119,6 +132,9 @@ ir_rows_result_t ir_rows_next(ir_rows_t *rows, const ir_dialect_t *dialect, ir_r
             pass_cut(rows);
         }
         pass_byte_order_mark(rows);
+        if (is_utf16(rows)) {
+            return refuse_utf16(error);
+        }
         const ir_view_t rest = rest_of(rows);
         const size_t size = rest.size > 0 ? ir_fields_end(rest, dialect, &lines) : 0;
         if (size > IR_ROW_BYTES_MAX || (size == 0 && rest.size > IR_ROW_BYTES_MAX)) {

@@ -242,6 +242,13 @@ static ir_status_t keep(ir_feed_run_t *run, ir_error_t *error) {
     return status;
 }
 
+/* Only a run that ends by itself has read everything. */
+static void report_waiting(const ir_feed_run_t *run) {
+    for (size_t i = 0; i < run->map->n_positions && !run->options->follow && !stopping; i++) {
+        ir_round_report_waiting(run->lines[i].round);
+    }
+}
+
 static bool is_good(const ir_feed_run_t *run) {
     const ir_delivery_counts_t counts = ir_delivery_counts(run->delivery);
     bool good = run->report.unusable == 0 && counts.refused == 0 && counts.partly == 0;
@@ -263,6 +270,7 @@ ir_status_t ir_feed_run(const ir_feed_options_t *options, const ir_map_t *map, b
         }
         const ir_status_t kept = keep(&run, status == IR_OK ? error : NULL);
         status = status == IR_OK ? kept : status;
+        report_waiting(&run);
         say_counts(&run);
         *good = is_good(&run);
     }

@@ -16,8 +16,13 @@
 #define TM_YEAR_0 1900
 #define NANOSECOND_DIGITS 9
 #define MINUTE_S 60
-#define MS_MIN (-INT64_C(2208988800000)) /* 1900 */
-#define MS_MAX INT64_C(7258118400000)    /* 2200 */
+#define DAY_S 86400
+#define MIDNIGHT "24:00"
+#define LIKELY_MIN_NS (INT64_C(315532800) * IR_SECOND_NS) /* 1980 */
+#define SERIAL_MIN 36526                                  /* 2000-01-01 */
+#define SERIAL_MAX 73050                                  /* 2099-12-31 */
+#define MS_MIN (-INT64_C(2208988800000))                  /* 1900 */
+#define MS_MAX INT64_C(7258118400000)                     /* 2200 */
 
 /* ---- formats ---- */
 
@@ -186,21 +191,122 @@ static bool parse_unix(const char *text, int64_t unit_ns, ir_timestamp_t *timest
     return true;
 }
 
-bool ir_timestamp_parse(ir_view_t text, const char *format, ir_timestamp_t *timestamp) {
-    char copy[TEXT_SIZE];
-    ir_timestamp_t parsed = {.time_ns = 0};
-    if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size) != NULL) {
+/* ---- any ---- */
+
+static bool parse(const char *text, const char *format, ir_timestamp_t *timestamp) {
+    return strcmp(format, "iso") == 0       ? parse_iso(text, timestamp)
+           : strcmp(format, "unix") == 0    ? parse_unix(text, IR_SECOND_NS, timestamp)
+           : strcmp(format, "unix-ms") == 0 ? parse_unix(text, IR_MILLISECOND_NS, timestamp)
+                                            : parse_parts(text, format, timestamp);
+}
+
+/* The end of a day as 24:00 (ISO 8601-1:2019), or NULL. Seconds, if any, must be zero. */
+static char *find_midnight(char *text) {
+    char *at = strstr(text, MIDNIGHT);
+    if (at == NULL || (at > text && isdigit((unsigned char)at[-1]))) {
+        return NULL;
+    }
+    const char *rest = at + strlen(MIDNIGHT);
+    rest += strncmp(rest, ":00", 3) == 0 ? 3 : 0;
+    return rest[0] == '\0' || strchr(" Zz+-", rest[0]) != NULL ? at : NULL;
+}
+
+static bool parse_midnight(char *text, const char *format, ir_timestamp_t *timestamp) {
+    char *at = find_midnight(text);
+    if (at == NULL) {
+        return false;
+    }
+    at[0] = at[1] = '0';
+    if (!parse(text, format, timestamp)) {
+        return false;
+    }
+    timestamp->time_ns += DAY_S * IR_SECOND_NS;
+    return true;
+}
+
+static bool copy_text(ir_view_t text, char copy[static TEXT_SIZE]) {
+    if (text.size == 0 || text.size >= TEXT_SIZE || memchr(text.data, '\0', text.size) != NULL) {
         return false;
     }
     memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
-    const bool good = strcmp(format, "iso") == 0    ? parse_iso(copy, &parsed)
-                      : strcmp(format, "unix") == 0 ? parse_unix(copy, IR_SECOND_NS, &parsed)
-                      : strcmp(format, "unix-ms") == 0
-                          ? parse_unix(copy, IR_MILLISECOND_NS, &parsed)
-                          : parse_parts(copy, format, &parsed);
+    return true;
+}
+
+bool ir_timestamp_parse(ir_view_t text, const char *format, ir_timestamp_t *timestamp) {
+    char copy[TEXT_SIZE];
+    ir_timestamp_t parsed = {.time_ns = 0};
+    const bool good = copy_text(text, copy) &&
+                      (parse(copy, format, &parsed) || parse_midnight(copy, format, &parsed));
     if (good) {
         *timestamp = parsed;
     }
     return good;
+}
+
+/* ---- did you mean ---- */
+
+static const char *const usual[] = {
+    "iso",
+    "unix",
+    "unix-ms",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%y %H:%M",
+    "%d.%m.%y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%y %H:%M",
+    "%m/%d/%y %H:%M",
+    "%d/%m/%y %H:%M:%S",
+    "%m/%d/%y %H:%M:%S",
+    "%d/%m/%Y %I:%M %p",
+    "%m/%d/%Y %I:%M %p",
+    "%d/%m/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%y %I:%M:%S %p",
+    "%d-%m-%Y %H:%M",
+    "%d-%m-%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y%m%d%H%M",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d %H%M",
+    "%Y%m%d",
+    "%Y-%m-%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+};
+
+/* Days since 1899-12-30, of this century. */
+static bool is_serial(ir_view_t text) {
+    char copy[TEXT_SIZE];
+    ir_timestamp_t days;
+    return copy_text(text, copy) && parse_unix(copy, IR_SECOND_NS, &days) &&
+           days.time_ns > SERIAL_MIN * IR_SECOND_NS && days.time_ns < SERIAL_MAX * IR_SECOND_NS;
+}
+
+const char *ir_timestamp_like(ir_view_t text, char out[static IR_TIMESTAMP_LIKE_SIZE]) {
+    char copy[TEXT_SIZE];
+    size_t size = 0;
+    out[0] = '\0';
+    for (size_t i = 0; copy_text(text, copy) && i < sizeof usual / sizeof usual[0]; i++) {
+        ir_timestamp_t timestamp;
+        if ((parse(copy, usual[i], &timestamp) || parse_midnight(copy, usual[i], &timestamp)) &&
+            timestamp.time_ns >= LIKELY_MIN_NS && size < IR_TIMESTAMP_LIKE_SIZE) {
+            size += (size_t)snprintf(out + size, IR_TIMESTAMP_LIKE_SIZE - size, "%s%s",
+                                     size > 0 ? " or " : "; did you mean ", usual[i]);
+        }
+    }
+    if (size == 0 && is_serial(text)) {
+        snprintf(out, IR_TIMESTAMP_LIKE_SIZE,
+                 "; if it is a spreadsheet's serial date, export the column as date and time");
+    }
+    if (size > 0 && size < IR_TIMESTAMP_LIKE_SIZE - 1) {
+        strcpy(out + size, "?");
+    }
+    return out;
 }

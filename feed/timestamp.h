@@ -16,11 +16,16 @@ typedef struct ir_timestamp {
 
 /* A format is "iso" (2025-10-26T02:30:00.25+02:00; T or a space; seconds, fraction and offset are
  * optional), "unix", "unix-ms", or a format of strptime(3) in the C locale. If the format ends with
- * seconds, a fraction may follow. "%s" (use "unix") and "%Z" (use `zone`) are refused: the library
- * reads them in the process's zone, or not at all. */
+ * seconds, a fraction may follow. 24:00 is 00:00 of the next day. "%s" (use "unix") and "%Z" (use
+ * `zone`) are refused: the library reads them in the process's zone, or not at all. */
 ir_status_t ir_timestamp_check(const char *format, ir_error_t *error);
 
 /* False if the text does not match the format, or the date does not exist. Years 1900 … 2200. */
 bool ir_timestamp_parse(ir_view_t text, const char *format, ir_timestamp_t *timestamp);
+
+/* The end of a message about a text that does not match its format: the usual formats that it does
+ * match, as "; did you mean …?", or "". These are several if day and month may be either. */
+#define IR_TIMESTAMP_LIKE_SIZE 96
+const char *ir_timestamp_like(ir_view_t text, char out[static IR_TIMESTAMP_LIKE_SIZE]);
 
 #endif

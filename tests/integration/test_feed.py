@@ -375,6 +375,10 @@ def test_what_the_gateway_refuses_is_named(elbe):
     tokens = feed.write_tokens("elbe wrong\n")
     status, _, errors = feed.call(f"--mote-tokens={tokens}", target=gateway.address)
     assert status == 1 and " 401 " in errors and "0 packs confirmed" in errors
+    assert "has a wrong or an old token for mote 'elbe'" in errors and f"{feed.directory / 'elbe.csv'}:" in errors, errors
+    feed.write_tokens("other wrong\n")
+    assert "no token (`make registry` adds missing ones) for mote 'elbe'" in feed.call(f"--mote-tokens={tokens}", target=gateway.address)[2]
+    assert "--mote-tokens is not given" in feed.call(target=gateway.address)[2]
     assert not list(feed.state.glob("*.state"))
     feed.write_tokens(f"elbe {elbe.tokens['elbe']}\n")
     status, _, errors = feed.call(f"--mote-tokens={tokens}", target=gateway.address)
@@ -473,14 +477,20 @@ def test_check(tmp_path):
     assert text.count('"bt":') == 3 and f"{tmp_path / 'elbe.csv'}:7: column 'Temp [°C]': 'x' is not a number" in text
     assert "5 packs, 10 values; 1 rows or values cannot be used" in text
     assert not (tmp_path / "state").exists()
+    with open(tmp_path / "elbe.csv", "a") as file:
+        file.write("01.01.2024 10:15;1;1;")
+    status, text = check(tmp_path)
+    assert status == 0 and f"{tmp_path / 'elbe.csv'}:8: this row has no line end, so it is not used yet" in text
+    assert "5 packs, 10 values; 1 rows or values" in text
 
 
 @pytest.mark.parametrize("before, after, says", (
-    ("sensor = elbe/stage", "sensor = elbe/depth", "elbe/depth: not registered"),
-    ("mote = elbe", "mote = pegel-1", "elbe/stage: registered for another mote"),
-    ("unit = cm", "unit = Cel", "elbe/stage: the unit cannot be converted"),
-    ("time = Datum", "time = Zeit", "no column 'Zeit', which time requires"),
-    ("separator = semicolon", "separator = comma", "no column 'Datum'"),
+    ("sensor = elbe/stage", "sensor = elbe/depth", "elbe/depth: not registered; correct the mapping"),
+    ("mote = elbe", "mote = pegel-1", "elbe/stage: registered for another mote, 'elbe'"),
+    ("unit = cm", "unit = Cel", "elbe/stage: the unit 'Cel' cannot be converted to the registered one, m (metre)"),
+    ("time = Datum", "time = Zeit", "no column 'Zeit', which time requires; the header has Datum, Temp [°C], Pegel, Ort"),
+    ("separator = semicolon", "separator = comma", "the header has one column only, 'Datum;Temp [°C];Pegel;Ort': check separator"),
+    ("time-format = %d.%m.%Y %H:%M", "time-format = iso", "does not match time-format = iso; did you mean %d.%m.%Y %H:%M?"),
     ("[gauge:Pegel]", "[gauge:*]", "matches both column"),
     ("encoding = latin-1", "encoding = utf-8", "not in the mapping's encoding"),
     ("files = *.csv", "files = *.txt", "0 packs"),

@@ -406,6 +406,31 @@ static void test_no_head(void **state) {
     free_scene(scene);
 }
 
+/* Which column is meant would depend on their order. */
+static void test_two_columns_of_one_name(void **state) {
+    (void)state;
+    ir_scene_t *scene = new_scene("[g]\nfiles = *.txt\ntime = T\nzone = UTC\nmote = m\n"
+                                  "[g:v]\nsensor = m/t\n");
+    write_file(scene, "a.txt", "w", "T,v,v\n2025-01-01 12:00,1,2\n");
+    assert_string_equal(read_all(scene), "");
+    assert_true(ir_round_failed(scene->round));
+    write_file(scene, "a.txt", "w", "T,v,w,w\n2025-01-01 12:00,1,2,3\n");
+    assert_string_equal(read_all(scene), "[{\"bt\":1735732800,\"n\":\"m/t\",\"v\":1}]\n");
+    free_scene(scene);
+}
+
+static void test_16_bit_characters(void **state) {
+    (void)state;
+    ir_scene_t *scene = new_scene("[g]\nfiles = *.txt\nheader = 0\ntime = 1\nzone = UTC\n"
+                                  "mote = m\n[g:2]\nsensor = m/t\n");
+    write_file(scene, "a.txt", "w",
+               "\xff\xfe"
+               "2");
+    assert_string_equal(read_all(scene), "");
+    assert_true(ir_round_failed(scene->round));
+    free_scene(scene);
+}
+
 /* Messages about one file do not suppress those about rows of the next. */
 static void test_each_row_is_named_once(void **state) {
     (void)state;
@@ -522,6 +547,8 @@ static void test_mappings_that_are_wrong(void **state) {
         {"[a]\nfile = x\n", "map.ini:2: file: no such setting; did you mean files?"},
         {"[a]\nfiles = x\n[a:v]\nsenser = x\n", "senser: no such setting; did you mean sensor?"},
         {"[a]\nfiles = x\nfiles = y\n", "map.ini:3: files is given twice; line 2 has it already"},
+        {"[a]\nfiles = x\nunit = m\n", "map.ini:3: unit: belongs to a section [POSITION:COLUMN]"},
+        {"[a]\nfiles = x\n[a:v]\nzone = UTC\n", "zone: belongs to a section [POSITION]"},
         {"[a]\nseparator = ,\n", "comma|semicolon|tab|space"},
         {"[a:b]\nsensor = x\n", "must follow a section [a]"},
         {"[a]\nfiles = x\ntime = t\n[a:v]\nsensor = x\n", "[a]: needs a mote"},
@@ -652,6 +679,8 @@ int main(void) {
         cmocka_unit_test(test_the_newest_first),
         cmocka_unit_test(test_heads_that_do_not_fit),
         cmocka_unit_test(test_no_head),
+        cmocka_unit_test(test_two_columns_of_one_name),
+        cmocka_unit_test(test_16_bit_characters),
         cmocka_unit_test(test_each_row_is_named_once),
         cmocka_unit_test(test_a_head_behind_a_preamble),
         cmocka_unit_test(test_toa5),

@@ -303,12 +303,17 @@ static void test_texts(void **state) {
         {"iso", "2025-10-26", NULL, false},
         {"iso", "2025-02-29 00:00", NULL, false},
         {"iso", "2024-02-29 00:00", "2024-02-29T00:00:00Z", false},
-        {"iso", "2025-10-26 24:00", NULL, false},
+        {"iso", "2025-10-26 24:00", "2025-10-27T00:00:00Z", false},
+        {"iso", "2025-12-31T24:00:00+01:00", "2025-12-31T23:00:00Z", true},
+        {"iso", "2025-10-26 24:00:01", NULL, false},
+        {"iso", "2025-10-26 24:01", NULL, false},
         {"iso", "2025-10-26 02:30:00+2", NULL, false},
         {"iso", "2025-10-26 02:30 x", NULL, false},
         {"iso", "", NULL, false},
         {"%d.%m.%Y %H:%M", "26.10.2025 02:30", "2025-10-26T02:30:00Z", false},
         {"%d.%m.%Y %H:%M", "31.04.2025 02:30", NULL, false},
+        {"%d.%m.%Y %H:%M", "31.12.2024 24:00", "2025-01-01T00:00:00Z", false},
+        {"%m/%d/%Y %I:%M %p", "10/26/2025 24:00 PM", NULL, false},
         {"%d.%m.%Y %H:%M", "26.10.25 02:30", NULL, false},
         {"%d.%m.%Y %H:%M:%S", "26.10.2025 02:30:00,125", "2025-10-26T02:30:00.125Z", false},
         {"%d.%m.%y %H:%M", "26.10.25 02:30", "2025-10-26T02:30:00Z", false},
@@ -330,6 +335,31 @@ static void test_texts(void **state) {
             assert_string_equal(shown(timestamp.time_ns), cases[i].time);
             assert_int_equal(timestamp.zoned, cases[i].zoned);
         }
+    }
+}
+
+static void test_usual_formats(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *like;
+    } cases[] = {
+        {"26.10.2025 02:30", "; did you mean %d.%m.%Y %H:%M?"},
+        {"26.10.2025 24:00", "; did you mean %d.%m.%Y %H:%M?"},
+        {"10/26/2025 02:30:00 PM", "; did you mean %m/%d/%Y %I:%M:%S %p?"},
+        {"04/05/2025 02:30", "; did you mean %d/%m/%Y %H:%M or %m/%d/%Y %H:%M?"},
+        {"2025-10-26T02:30Z", "; did you mean iso?"},
+        {"1761445800", "; did you mean unix?"},
+        {"1761445800250", "; did you mean unix-ms?"},
+        {"32.10.2025 02:30", ""},
+        {"45957.4375",
+         "; if it is a spreadsheet's serial date, export the column as date and time"},
+        {"12.5", ""},
+        {"NAN", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char like[IR_TIMESTAMP_LIKE_SIZE];
+        assert_string_equal(ir_timestamp_like(ir_view_text(cases[i].text), like), cases[i].like);
     }
 }
 
@@ -363,6 +393,7 @@ int main(void) {
         cmocka_unit_test(test_half_an_hour),
         cmocka_unit_test(test_tracks),
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_usual_formats),
         cmocka_unit_test(test_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
