@@ -120,7 +120,6 @@ static const struct {
     const char *setting;
     const ir_mode_t *mode;
 } rules[] = {
-    {"replay", &replay},
     {"repeat", &replay},
     {"single-records", &replay},
     {"seed", &chance},

@@ -183,16 +183,45 @@ static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     ir_mote_queue_give_back(http->queue, mote, time_ns);
 }
 
+/* What to do about a request without an answer. */
+static const char *failure_remedy(CURLcode code) {
+    switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return ": its certificate is not trusted; give its authority with --ca, and the host as "
+               "the "
+               "certificate names it";
+    case CURLE_SSL_CACERT_BADFILE:
+        return ": the file of --ca contains no certificate";
+    case CURLE_SSL_CONNECT_ERROR:
+        return "; does this port expect TLS?";
+    case CURLE_GOT_NOTHING:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return "; is this the HTTP port of a gateway or balancer (https:// for TLS)?";
+    case CURLE_COULDNT_CONNECT:
+        return "; is it running and listening there?";
+    default:
+        return "";
+    }
+}
+
+static ir_status_t failure_status(CURLcode code) {
+    return code == CURLE_OPERATION_TIMEDOUT ? IR_ERR_TIMEOUT
+           : code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE
+               ? IR_ERR_AUTH
+               : IR_ERR_CONNECT;
+}
+
 /* True if failures have lasted so long that the sender must start over. */
 static bool take_failure(ir_http_sender_t *http, const ir_exchange_t *exchange, CURLcode code,
                          ir_error_t *error) {
     char why[WHY_SIZE];
     const int64_t now_ns = ir_clock_monotonic();
     http->failing_ns = http->failing_ns == 0 ? now_ns : http->failing_ns;
-    snprintf(why, sizeof why, "%s: %s", http->target->label, curl_easy_strerror(code));
+    snprintf(why, sizeof why, "%s: %s%s", http->target->label, curl_easy_strerror(code),
+             failure_remedy(code));
     if (now_ns - http->failing_ns > FAILING_NS) {
-        ir_error_set(error, code == CURLE_OPERATION_TIMEDOUT ? IR_ERR_TIMEOUT : IR_ERR_CONNECT,
-                     "%s", why);
+        ir_error_set(error, failure_status(code), "%s", why);
         return true;
     }
     tell_again(http, exchange->first, exchange->count, why);

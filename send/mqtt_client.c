@@ -26,7 +26,17 @@ static void on_connect(struct mosquitto *handle, void *context, int code) {
 }
 
 const char *ir_mqtt_fault_text(int code) {
-    return code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code);
+    switch (code) {
+    case MOSQ_ERR_ERRNO:
+        return strerror(errno);
+    case MOSQ_ERR_TLS:
+        return "a TLS error: is this the TLS port, is its certificate's authority given as ca, and "
+               "is the host named as in the certificate?";
+    case MOSQ_ERR_PROTOCOL:
+        return "no MQTT broker answers: check host and port (mqtts:// for TLS)";
+    default:
+        return mosquitto_strerror(code);
+    }
 }
 
 /* ---- life ---- */
@@ -120,7 +130,10 @@ static ir_outcome_t await_welcome(ir_mqtt_client_t *client, ir_error_t *error) {
         if (client->refused != 0) {
             const bool login = client->refused == 4 || client->refused == 5;
             return ir_mqtt_client_lose(client, login ? IR_ERR_AUTH : IR_ERR_CONNECT,
-                                       mosquitto_connack_string(client->refused), error);
+                                       login ? "the broker refuses user or password (the password "
+                                               "of a mote is its token)"
+                                             : mosquitto_connack_string(client->refused),
+                                       error);
         }
         if (code != MOSQ_ERR_SUCCESS) {
             return ir_mqtt_client_lose(client, IR_ERR_CONNECT, ir_mqtt_fault_text(code), error);

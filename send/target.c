@@ -3,10 +3,12 @@
 #include "common/settings.h"
 #include "send/sender.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -133,6 +135,18 @@ static void free_target(ir_target_t *target) {
     *target = (ir_target_t){0};
 }
 
+static bool uses_tls(const ir_target_t *target) {
+    return strncmp(target->uri, "https:", 6) == 0 || strncmp(target->uri, "mqtts:", 6) == 0;
+}
+
+static ir_status_t check_ca(const ir_target_t *target, ir_error_t *error) {
+    const char *ca = ir_setting_text(target->ca);
+    return ca != NULL && uses_tls(target) && access(ca, R_OK) != 0
+               ? ir_error_set(error, IR_ERR_USAGE, "ca: cannot read the certificates in %s: %s", ca,
+                              strerror(errno))
+               : IR_OK;
+}
+
 static ir_status_t fill(ir_target_t *target, ir_error_t *error) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strncmp(target->uri, kinds[i].prefix, strlen(kinds[i].prefix)) == 0) {
@@ -160,9 +174,12 @@ static ir_status_t make(ir_view_t uri, const ir_target_options_t *options, ir_ta
     };
     made.broker.ca_file = options->ca != NULL ? options->ca : options->broker.ca_file;
     made.label = made.uri != NULL ? strdup(ir_uri_masked(made.uri, label, sizeof label)) : NULL;
-    const ir_status_t status =
-        made.label != NULL ? fill(&made, error)
-                           : ir_error_set(error, IR_ERR_MEMORY, "out of memory for a target");
+    ir_status_t status = made.label != NULL
+                             ? fill(&made, error)
+                             : ir_error_set(error, IR_ERR_MEMORY, "out of memory for a target");
+    if (status == IR_OK) {
+        status = check_ca(&made, error);
+    }
     if (status != IR_OK) {
         free_target(&made);
         return status;

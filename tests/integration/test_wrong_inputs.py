@@ -95,7 +95,7 @@ ROWS = [
     Row("ir-store verfy", "no command 'verfy'"),
     Row("ir-loadgen --target mqtt://", "No host part in the URL"),
     Row("ir-loadgen --target ftp://h", "begins with none of amqp(s)://, http(s)://, mqtt(s)://, null:"),
-    Row("ir-loadgen --simulate 5 --replay x", "replay: has no effect here; it applies only with a replay (not simulate)"),
+    Row("ir-loadgen --target mqtts://h --ca none.pem", "ca: cannot read the certificates in none.pem: No such file"),
     Row("ir-tap --quality godo", "quality: 'godo' is not one of good, not_evaluated, suspect, fail, missing"),
     Row("ir-feed --map none.ini", "none.ini: cannot read the mapping: No such file or directory"),
     Row("ir-annotate --registry none.ttl", "none.ttl: cannot open the registry: No such file or directory", 1),
