@@ -345,8 +345,14 @@ def listed(address):
 
 
 def node_name(address):
-    """Erlang's name of the broker at an address."""
-    return f"rabbit-{re.split('[.:]', address)[-1] or 0}@{address}"
+    """Erlang's name of the broker at an address. RabbitMQ's tools append the machine's domain to a host without a dot, so an
+    IPv6 address ends in the form of IPv4 (RFC 4291, 2.2)."""
+    number = ipaddress.ip_address(address)
+    host = address
+    if number.version == 6:
+        groups = [f"{int(each, 16):x}" for each in number.exploded.split(":")]
+        host = ":".join([*groups[:6], str(ipaddress.IPv4Address(number.packed[12:]))])
+    return f"rabbit-{re.split('[.:]', address)[-1] or 0}@{host}"
 
 
 def erlang_names(address):

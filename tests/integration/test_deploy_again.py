@@ -286,6 +286,8 @@ def test_ipv6_under_a_strict_umask(ipv6, inventory):  # noqa: F811
     assert modes <= {0o755, 0o644}
     assert {each.stat().st_mode & 0o777 for each in (root / "etc/river/services").rglob("*") if each.is_file()} == {0o600}
     assert {address for address, _ in sockets(inventory, "one")} == {f"[{ipv6}]"}
+    tools = '. "$RIVER_ROOT/opt/river/common.sh" && . "$RIVER_ROOT/opt/river/roles/broker/control.sh" && control rabbitmqctl ping'
+    subprocess.run(["bash", "-c", tools, "control", "broker"], env={**os.environ, "RIVER_ROOT": str(root)}, timeout=120, check=True)
     services = ("gateway", "worker", "broker")
     stopping = subprocess.Popen(argv(inventory, "one", "stop"))
     ended = []
@@ -294,6 +296,42 @@ def test_ipv6_under_a_strict_umask(ipv6, inventory):  # noqa: F811
         ended += [each for each in services if each not in ended and process(inventory, "one", each) is None]
         time.sleep(0.02)
     assert stopping.returncode == 0 and ended == list(services)
+
+
+TWO_BROKERS = """
+[river]
+motes = shared
+[limits]
+queue-messages = {messages}
+[server one]
+address = {one}
+roles = broker,worker
+[server two]
+address = {two}
+roles = broker
+"""
+
+
+@pytest.mark.slow
+def test_brokers_of_a_cluster_by_ipv6(ipv6, inventory):  # noqa: F811
+    """They find each other, and one is replaced only when the queues can do without it."""
+    other = [f"{ipv6}1/128", "dev", "lo"]
+    subprocess.run(["ip", "address", "replace", *other, "nodad"], timeout=20, check=True)
+    try:
+        inventory.write_text(TWO_BROKERS.format(one=ipv6, two=f"{ipv6}1", messages=2000))
+        assert "waiting for one (rabbitmq)" in deploy(inventory, "two", "--wait=1", good=1)
+        deploy(inventory, "one")
+        deploy(inventory, "two")
+        send(inventory, f"[{ipv6}]:5672", f"[{ipv6}1]:5672")
+        inventory.write_text(TWO_BROKERS.format(one=ipv6, two=f"{ipv6}1", messages=1000))
+        may_stop = inventory.parent / "one/opt/river/roles/broker/may-stop"
+        env = {**os.environ, "RIVER_ROOT": str(inventory.parent / "one")}
+        done = subprocess.run([may_stop, "broker"], env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert "ir.observations" in done.stdout + done.stderr  # two members: neither can be spared
+    finally:
+        for name in ("one", "two"):
+            deploy(inventory, name, "stop")
+        subprocess.run(["ip", "address", "delete", *other], timeout=20, check=True)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here, which checks units")
