@@ -59,8 +59,7 @@ def make_files(suite, file, tree):
     alone = [*netns.outside_argv(), "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     user = f"intelligent-river:x:{USER}:{USER}:Intelligent River middleware:{HOME}:/usr/sbin/nologin"
     hooks = [f'echo {user} >>"$1/etc/passwd"', f'echo intelligent-river:x:{USER}: >>"$1/etc/group"', f"copy-in {file} /tmp",
-             f'chroot "$1" dpkg --install /tmp/{file.name}', f'rm "$1/tmp/{file.name}"',
-             f'install -d -o {USER} -g {USER} -m 750 "$1{HOME}"']
+             f'chroot "$1" dpkg --install /tmp/{file.name}', f'rm "$1/tmp/{file.name}"']
     argv = [*alone, command.need("mmdebstrap", "distributions"), "--variant=essential", "--quiet", "--format=directory",
             *(f"--aptopt={line}" for line in release.settings()), "--dpkgopt=force-unsafe-io",
             "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",

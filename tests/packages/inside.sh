@@ -61,6 +61,9 @@ older "$programs"
 dpkg -i /tmp/older.deb >/tmp/dpkg.log 2>&1 || fail "$(tail -3 /tmp/dpkg.log)"
 [[ $(stat -c '%a %U:%G' $conf) == "640 root:intelligent-river" ]] || fail "$conf: $(stat -c '%a %U:%G' $conf)"
 ok "the settings are closed to others"
+state=$(stat -c '%a %U:%G' /var/lib/intelligent-river)
+[[ $state == "750 intelligent-river:intelligent-river" ]] || fail "/var/lib/intelligent-river: $state"
+ok "there is a folder for the stores"
 ! find /etc/systemd -name 'ir-*' | grep . || fail "a unit is enabled that nobody configured"
 ok "no unit is enabled or started before somebody has configured it"
 
@@ -119,7 +122,6 @@ fi
 
 # ---- removed and purged ----
 
-install -d -o intelligent-river /var/lib/intelligent-river
 echo stored >/var/lib/intelligent-river/documents.sqlite
 dpkg --remove intelligent-river-tools intelligent-river intelligent-river-doc >/tmp/dpkg.log 2>&1 || fail "$(tail -3 /tmp/dpkg.log)"
 [[ -e $conf && -e /var/lib/intelligent-river/documents.sqlite ]] || fail "removing took settings or data"

@@ -31,6 +31,9 @@ registry = /etc/intelligent-river/registry.ttl
 [ir-ingest]
 tokens = /etc/intelligent-river/tokens.txt
 END
+runuser -u intelligent-river -- env -C /var/lib/intelligent-river ir-store init --settings=$conf || fail "ir-store init"
+[[ -e /var/lib/intelligent-river/documents.sqlite ]] || fail "the stores are elsewhere"
+echo "ok: the documented command sets up the stores"
 echo IR_HTTP=127.0.0.1:9101 >/etc/intelligent-river/worker-1.env
 systemctl enable -q --now ir-worker@1 ir-ingest || fail "the units do not start"
 answers http://127.0.0.1:9101/healthz
