@@ -80,7 +80,7 @@ void ir_intake_refuse(ir_gateway_t *gateway, ir_request_t *request, int code, co
     ir_buffer_free(&body);
 }
 
-/* ---- who it is ---- */
+/* ---- identifying the mote ---- */
 
 static ir_account_t *authorize(ir_gateway_t *gateway, ir_request_t *request) {
     const char *given = ir_request_header(request, "Authorization");
@@ -92,7 +92,7 @@ static ir_account_t *authorize(ir_gateway_t *gateway, ir_request_t *request) {
         ir_request_set_header(request, "WWW-Authenticate", IR_CHALLENGE_BASIC);
         ir_intake_refuse(gateway, request, 401, given == NULL ? "no-token" : "bad-token",
                          given == NULL ? "send the mote's token: Authorization: Bearer TOKEN"
-                                       : "this is no mote's token",
+                                       : "this token does not belong to any mote",
                          0);
     }
     return account;
@@ -110,7 +110,7 @@ bool ir_intake_may_send(ir_gateway_t *gateway, ir_request_t *request, ir_account
     return wait_ns == 0;
 }
 
-/* Comes before decoding: without a broker, the request is refused anyway. */
+/* Called before decoding: without a broker, the request is refused anyway. */
 static bool has_broker(ir_gateway_t *gateway, ir_request_t *request) {
     const ir_outlet_state_t state = ir_outlet_state(gateway->outlet);
     if (state != IR_OUTLET_OPEN) {
@@ -123,7 +123,7 @@ static bool has_broker(ir_gateway_t *gateway, ir_request_t *request) {
     return state == IR_OUTLET_OPEN;
 }
 
-/* ---- what it carries ---- */
+/* ---- headers and body ---- */
 
 void ir_intake_refuse_submission(ir_gateway_t *gateway, ir_request_t *request,
                                  const ir_submission_t *submission, const char *mote) {

@@ -1,9 +1,9 @@
-%% Makes a broker that has come up a member of the quorum queues that have fewer than three. It is to be started with
+%% Makes a newly started broker a member of the quorum queues that have fewer than three members. Start the broker with
 %% `-run file script join-queues.erl`.
 %%
-%% RabbitMQ 3.10 chooses a queue's members from the brokers that run when it is declared, and leaves it at that: queues
-%% declared while the cluster was smaller are lost with the few brokers that hold them. Members come one broker at a
-%% time, since a queue's Raft group takes one change at a time.
+%% RabbitMQ 3.10 chooses a queue's members when the queue is declared, from the brokers that run at that time, and adds
+%% none later. So a queue that was declared while the cluster was smaller would be lost with those few brokers. Brokers
+%% join one at a time, because a queue's Raft group accepts one change of its members at a time.
 spawn(fun() ->
     Lacks = fun(Queue) ->
         amqqueue:is_quorum(Queue) andalso begin
@@ -27,7 +27,7 @@ spawn(fun() ->
                 timer:sleep(5000),
                 Again(Left - 1);
             Failed ->
-                rabbit_log:error("not a member of these queues, which have too few (rabbitmq-queues grow ~s all): ~p",
+                rabbit_log:error("cannot join these queues, which have too few members (rabbitmq-queues grow ~s all): ~p",
                                  [node(), Failed])
         end
     end,

@@ -1,19 +1,21 @@
-%% Takes every message of ours in at the broker: stamps it with the time of its arrival (header `timestamp_in_ms`,
-%% milliseconds since 1970, which overwrites whatever a sender put there), and drops from its properties what could do
-%% harm. It starts the broker, which is to be started without starting itself (RABBITMQ_NODE_ONLY=true) and with the argument
+%% Prepares every message at the broker that is published to ir.observations or amq.topic. It stamps the message with the
+%% time of its arrival: the header `timestamp_in_ms` has milliseconds since 1970 and overwrites any value from the sender.
+%% It also drops properties that could do harm. This module starts RabbitMQ. So start the node with
+%% RABBITMQ_NODE_ONLY=true, which keeps RabbitMQ from starting by itself, and with the argument
 %% `-eval {ok,M,B}=compile:file("stamp-arrival.erl",[binary,report]),{module,M}=code:load_binary(M,"",B),M:boot().`
 %%
-%% RabbitMQ 3.12 and later stamp by themselves when told to; they also set the property `timestamp`. Before, a channel
-%% interceptor does it, for MQTT as well, since that is published through channels there. Which of them this broker
-%% has is asked of its code.
+%% RabbitMQ 3.12 and later can stamp messages themselves; they also set the property `timestamp`. For earlier versions,
+%% the channel interceptor of this module stamps them, including MQTT messages, which these versions publish through
+%% channels. The module looks at the broker's code to find out which way the broker supports.
 %%
-%% The interceptor drops a sender's headers except `ir-arrival` on all series, for AMQP: nobody reads others, and RabbitMQ
-%% itself is hurt by some. It needs seconds for each delivery of a header that is nested thousands of times; the process
-%% that dead-letters for a queue ends for good at an `x-death` of another form; CC and BCC publish under other keys. It
-%% drops an expiration, which would take a confirmed message out of the queue, and a priority, which would change the order.
+%% On all series, the interceptor drops a sender's AMQP headers except `ir-arrival`: nobody reads other headers, and some
+%% of them harm RabbitMQ itself. If a header is nested thousands of times, RabbitMQ needs seconds for each delivery. If an
+%% `x-death` has another form, the process that dead-letters for a queue ends for good. CC and BCC publish under other
+%% keys. The interceptor also drops an expiration, which would take a confirmed message out of the queue, and a priority,
+%% which would change the order.
 %%
-%% This module becomes one of the application `rabbit`, with a boot step of its own between the registry of plugins and
-%% recovery: so it is there before the first listener opens, and a broker on which it fails does not come up.
+%% This module becomes a part of the application `rabbit`, with a boot step between the plugin registry and recovery.
+%% So it is active before the first listener opens, and if it fails, the broker does not start.
 -module('stamp-arrival').
 -behaviour(rabbit_channel_interceptor).
 
@@ -44,7 +46,7 @@ boot() ->
     end,
     rabbit:boot().
 
-%% The boot step. The interceptors in rabbitmq.conf have replaced those that boot() set.
+%% The boot step. Checks the interceptors again, because those in rabbitmq.conf replace the ones that boot() set.
 stamp() ->
     ok = rabbit_registry:register(channel_interceptor, <<"stamp-arrival">>, ?MODULE),
     case built_in() of
@@ -58,7 +60,7 @@ stamp() ->
             ok
     end.
 
-%% The setting that holds the interceptors, and what stands there for ours.
+%% The setting that lists RabbitMQ's own interceptors, and the entry that stamps messages; none: it has no such setting.
 built_in() ->
     case {exists(rabbit_msg_interceptor_timestamp), exists(rabbit_message_interceptor)} of
         {true, _} -> % 4.2
@@ -87,7 +89,7 @@ init(_Channel) ->
 applies_to() ->
     ['basic.publish'].
 
-%% basic.publish: {'basic.publish', Ticket, Exchange, RoutingKey, ...}. It is also given what it does not apply to.
+%% basic.publish: {'basic.publish', Ticket, Exchange, RoutingKey, ...}. RabbitMQ also calls this for other methods.
 intercept(Method, Content, Stamps) when element(1, Method) =:= 'basic.publish' ->
     case lists:member(element(3, Method), ?EXCHANGES) of
         true ->

@@ -1,19 +1,20 @@
-%% Enables rabbitmq_mqtt when the broker is up, one broker of the cluster at a time. The broker is to be started without
+%% Enables rabbitmq_mqtt after the broker has started, on one broker of the cluster at a time. Start the broker without
 %% the plugin, and with `-run file script start-mqtt.erl`.
 %%
-%% RabbitMQ before 3.12 keeps the ids of MQTT's clients in a Raft group of the plugin. Brokers that start the plugin at the same
-%% time leave each other out of the group, for good: when another one ends it has no leader. A broker that comes back
-%% waits 100 s for a leader before it takes any client, AMQP's too; when all come back at once, they wait for each other.
-%% One at a time, and without what it knew of the group before, each finds a group that has a leader. The ids are of
-%% connections, which have ended with the broker, so nothing is lost with them. Since 3.12 there is no such group.
+%% RabbitMQ before 3.12 keeps the ids of MQTT clients in a Raft group of the plugin. If brokers start the plugin at the
+%% same time, they leave each other out of the group permanently, and the group has no leader once another broker ends.
+%% A broker that starts again waits 100 s for a leader before it accepts any client, including AMQP clients. If all
+%% brokers start again at once, they wait for each other. So the brokers start the plugin one at a time, and each first
+%% deletes its own old state of the group: then each finds a group with a leader. Nothing is lost, because the ids
+%% belong to connections, which ended with the broker. RabbitMQ 3.12 and later have no such group.
 %%
-%% Since 3.13 a packet may carry user properties, millions of them. All of a packet has a bound here; older series know no such
-%% setting, and have no properties.
+%% Since 3.13 a packet may contain user properties, even millions of them. So this script limits the size of a packet.
+%% Older series have neither this setting nor user properties.
 spawn(fun() ->
     Packet = 2 * 1048576,
     Enable = fun() ->
         ok = application:set_env(rabbitmq_mqtt, max_packet_size_authenticated, Packet, [{persistent, true}]),
-        % A mote's name may have a colon: what stands before one would be taken for a virtual host.
+        % A mote's name may contain a colon. RabbitMQ would take the part before it for a virtual host.
         ok = application:set_env(rabbitmq_mqtt, ignore_colons_in_username, true, [{persistent, true}]),
         {ok, File} = application:get_env(rabbit, enabled_plugins_file),
         {ok, [Plugins]} = file:consult(File),
@@ -25,7 +26,7 @@ spawn(fun() ->
         case [list_to_integer(Each) || Each <- lists:sublist(string:tokens(Version, ".+-"), 2)] < [3, 12] of
             true ->
                 Server = {mqtt_node, node()},
-                % Only of one that was started is the name deleted with the rest.
+                % Deleting a server removes its name only if the server was started.
                 _ = ra:restart_server(coordination, Server),
                 _ = ra:force_delete_server(coordination, Server);
             false ->

@@ -1,18 +1,19 @@
-%% Takes messages aside that a queue of observations holds and that no client can be given: RabbitMQ takes a topic of more
-%% than 255 bytes over MQTT, and ends the connection of everybody to whom it shall deliver it over AMQP. The broker is to be
-%% started with `-run file script take-aside.erl`.
+%% Moves messages that no client can receive from the partitions' queues to ir.rejected. RabbitMQ accepts topics of more
+%% than 255 bytes over MQTT. When it should deliver such a message over AMQP, it closes the client's connection. Start
+%% the broker with `-run file script take-aside.erl`.
 %%
-%% A worker asks for it by the message "aside N" to the exchange ir.workers, when its connection for partition N alone broke,
-%% and leaves the queue for a moment. The broker that has the queue's leader then looks through the first messages of the
-%% queue as a consumer inside of the broker, which gets them as they are. What cannot be written in AMQP goes to ir.rejected:
-%% the same body, with the headers `reason`, `routing-key` (the whole of it, as legible text: common/legible.h), `ir-arrival`
-%% and, as far as they can be written, the old ones as `headers`. Only when that is confirmed is the message acknowledged; all others return to the head
-%% of the queue, in their order. For each message the broker says "took N KEY" on the same exchange.
+%% A worker requests this with the message "aside N" to the exchange ir.workers, after its separate connection for
+%% partition N broke, and stops consuming the queue for a moment. The broker that has the queue's leader then reads the
+%% first messages of the queue with a consumer inside the broker, which receives them as Erlang terms. A message that
+%% cannot be encoded in AMQP goes to ir.rejected: the same body, with the headers `reason`, `routing-key` (complete, as
+%% legible text: common/legible.h), `ir-arrival` and, as far as they can be encoded, the original headers as `headers`.
+%% It is acknowledged only after this is confirmed. All other messages return to the head of the queue, in their order.
+%% For each moved message the broker publishes "took N KEY" to the same exchange.
 spawn(fun() ->
     Host = <<"/">>,
     Workers = <<"ir.workers">>,
     Rejected = <<"ir.rejected">>,
-    Window = 64,           % messages; a worker that is under suspicion prefetches no more
+    Window = 64,           % messages; a worker prefetches no more than this from a suspected queue
     Bytes = 64 * 1048576,  % of their bodies
     Large = 2 * 1048576,   % properties above this are too large for a worker (broker/connection.c)
 
@@ -53,7 +54,7 @@ spawn(fun() ->
             case Text(Bytes) of Short when byte_size(Short) =< 255 -> Short; _TooLong -> undefined end;
         (_None) -> undefined
     end,
-    %% A text that would make a frame too large stays the bytes that it is.
+    %% If the text would make a frame too large, the original bytes are used.
     Whole = fun(Key) ->
         case Text(Key) of Shown when byte_size(Shown) =< 100000 -> Shown; _TooLong -> Key end
     end,
@@ -95,7 +96,7 @@ spawn(fun() ->
                                            undefined, undefined, undefined, undefined, undefined, undefined, undefined},
                                 <<"took ", Number/binary, " ", Shown/binary>>})
     end,
-    %% Until the window is full or nothing more comes. The first delivery waits until the worker has left.
+    %% Reads until the window is full or no more messages come. The first one comes when the worker has stopped consuming.
     Look = fun Look(Channel, Number, Kept, Held, Wait) when Kept < Window, Held < Bytes ->
             receive
                 {{'basic.deliver', _, _, _, _, _} = Deliver, {amqp_msg, Properties, Body}} ->
@@ -128,7 +129,7 @@ spawn(fun() ->
             amqp_connection:close(Connection)
         end
     end,
-    %% In a process of its own, which ends with whatever happened, its mailbox with it.
+    %% Runs in a separate process, so that its mailbox is discarded, however it ends.
     Begin = fun(Number) ->
         case LedHere(<<"ir.observations.", Number/binary>>) of
             true ->
@@ -142,7 +143,7 @@ spawn(fun() ->
                 ok
         end
     end,
-    %% What was asked for while the last one was under way was meant for that one.
+    %% Drops requests for the same partition that arrived during the last run, which already served them.
     Forget = fun Forget(Number) ->
         receive
             {{'basic.deliver', _, _, _, _, _}, {amqp_msg, _, <<"aside ", Same/binary>>}} when Same =:= Number ->
@@ -177,7 +178,7 @@ spawn(fun() ->
             catch amqp_connection:close(Connection)
         end
     end,
-    %% The exchange is the workers' own, and may not be there yet. RabbitMQ may be stopped, in a minority of the cluster.
+    %% The workers declare the exchange, so it may not exist yet. RabbitMQ is stopped while this node is in a minority.
     Keep = fun Keep() ->
         case rabbit:is_running() of
             true ->

@@ -20,52 +20,52 @@ DASHBOARDS = {
         ("Observations stored", "cps", [("ir:observations_stored:rate", "all workers"),
          ('sum by (instance) (rate(ir_observations_total{state="stored", instance=~"$instance"}[$__rate_interval]))',
           "{{instance}}")]),
-        ("Backlog", "short", [("ir:backlog_messages", "messages waiting or under way"),
+        ("Backlog", "short", [("ir:backlog_messages", "messages waiting or in progress"),
                               ("ir:dead_letters_waiting", "dead letters")]),
         ("Age of the oldest message", "s", [
             ("ir:oldest_message_age_seconds", "held by a worker"),
-            ("max(ir:queue_not_empty_for_seconds)", "longest since a queue was empty (at most)")]),
-        ("From arrival to stored", "s", [("ir:arrival_seconds:p50", "p50"), ("ir:arrival_seconds:p99", "p99")]),
-        ("Published again", "cps", [("ir:messages_out:rate", "{{format}}")]),
-        ("Refused", "cps", [("ir:refusals:rate", "{{reason}}")]),
-        ("Motes refused most", "short", [("topk(10, sum by (mote) (ir_rejected_top or ir_ingest_refused_top))", "{{mote}}")]),
+            ("max(ir:queue_not_empty_for_seconds)", "upper limit: longest time since a queue was empty")]),
+        ("Time from arrival to acknowledgement", "s", [("ir:arrival_seconds:p50", "p50"), ("ir:arrival_seconds:p99", "p99")]),
+        ("Republished messages", "cps", [("ir:messages_out:rate", "{{format}}")]),
+        ("Refusals", "cps", [("ir:refusals:rate", "{{reason}}")]),
+        ("Motes with the most refusals", "short", [("topk(10, sum by (mote) (ir_rejected_top or ir_ingest_refused_top))", "{{mote}}")]),
         ("Quality", "cps", [("sum by (flag) (rate(ir_quality_total[$__rate_interval]))", "{{flag}}")]),
         ("Time of each stage, p99", "s", [(
             "histogram_quantile(0.99, sum by (stage, le) (rate(ir_stage_seconds_bucket[$__rate_interval])))", "{{stage}}")]),
-        ("Stores that answer", "short", [(f"ir_stage_ready{ALL}", "{{instance}} {{stage}}")]),
+        ("Stages whose server is available", "short", [(f"ir_stage_ready{ALL}", "{{instance}} {{stage}}")]),
         ("Queues by depth", "short", [("topk(8, ir:queue_messages)", "{{queue}}")]),
         ("Partitions held", "short", [(f"ir_partitions{ALL}", "{{instance}}"), ("max(ir_partitions_unserved)", "unserved")]),
         ("Processor time of workers", "percentunit", [
             (f"rate(process_cpu_seconds_total{ALL}[$__rate_interval])", "{{instance}}")]),
         ("Memory of workers", "bytes", [(f"process_resident_memory_bytes{ALL}", "{{instance}}")]),
         ("Motes in doubt", "short", [(f"ir_motes_in_doubt{ALL}", "{{instance}}")]),
-        ("Motes that sent within the hour", "short", [(
+        ("Motes heard within the last hour", "short", [(
             "count(ir:mote_last_arrival_seconds unless ir:mote_last_arrival_seconds == ir:mote_last_arrival_seconds offset 1h)",
             "motes")]),
     ]),
     "gateway": ("River: gateways and balancer", "gateway", [
         ("Requests by answer", "reqps", [(
             "sum by (code) (rate(ir_http_requests_total[$__rate_interval]))", "{{code}}")]),
-        ("Share told to come again later", "percentunit", [(
+        ("Share of requests told to retry later", "percentunit", [(
             'sum(rate(ir_http_requests_total{code=~"429|503"}[$__rate_interval]))'
             f" / sum(rate(ir_http_requests_total{{{HANDLED}}}[$__rate_interval]))", "429 and 503")]),
-        ("Observations taken", "cps", [(
+        ("Observations accepted", "cps", [(
             f"sum by (instance) (rate(ir_ingest_observations_total{ALL}[$__rate_interval]))", "{{instance}}")]),
-        ("From request to confirm", "s", [
+        ("Time from request to confirm", "s", [
             ("ir:confirm_seconds:p99", "p99"),
             ("histogram_quantile(0.50, sum by (le) (rate(ir_ingest_confirm_seconds_bucket[$__rate_interval])))", "p50")]),
-        ("Under way", "short", [(f"ir_ingest_requests_in_flight{ALL}", "{{instance}}: wait for the broker"),
-                                (f"ir_ingest_requests_reading{ALL}", "{{instance}}: are read")]),
-        ("Motes that wait", "short", [(f"ir_ingest_motes_waiting{ALL}", "{{instance}}")]),
+        ("Requests in progress", "short", [(f"ir_ingest_requests_in_flight{ALL}", "{{instance}}: waiting for the broker"),
+                                (f"ir_ingest_requests_reading{ALL}", "{{instance}}: being decoded")]),
+        ("Motes that wait for confirms", "short", [(f"ir_ingest_motes_waiting{ALL}", "{{instance}}")]),
         ("Refused records", "cps", [(
             f"sum by (instance) (rate(ir_ingest_records_refused_total{ALL}[$__rate_interval]))", "{{instance}}")]),
-        ("Connections closed over a bound", "cps", [(
+        ("Connections closed because of a limit", "cps", [(
             "sum by (reason) (rate(ir_http_closed_total[$__rate_interval]))", "{{reason}}")]),
         ("Processor time of gateways", "percentunit", [
             (f"rate(process_cpu_seconds_total{ALL}[$__rate_interval])", "{{instance}}")]),
         ("Memory of gateways", "bytes", [(f"process_resident_memory_bytes{ALL}", "{{instance}}")]),
         ("Sessions at the balancer", "short", [("sum by (proxy) (haproxy_frontend_current_sessions)", "{{proxy}}")]),
-        ("Connections the balancer denied", "cps", [(
+        ("Connections refused by the balancer", "cps", [(
             "sum by (proxy) (rate(haproxy_frontend_denied_connections_total[$__rate_interval]))", "{{proxy}}")]),
         ("Servers up behind the balancer", "short", [('sum by (proxy) (haproxy_server_status{state="UP"})', "{{proxy}}")]),
         ("Bytes through the balancer", "Bps", [(
@@ -90,35 +90,35 @@ DASHBOARDS = {
         ("Connections", "short", [(f"rabbitmq_connections{ALL}", "{{instance}}")]),
         ("Open files", "percentunit", [(f"rabbitmq_process_open_fds{ALL} / rabbitmq_process_max_fds{ALL}", "{{instance}}")]),
         ("Erlang processes", "short", [(f"rabbitmq_erlang_processes_used{ALL}", "{{instance}}")]),
-        ("Logins refused", "cps", [(
+        ("Refused logins", "cps", [(
             f"sum by (instance) (rate(rabbitmq_auth_attempts_failed_total{ALL}[$__rate_interval]))", "{{instance}}")]),
-        ("Entries of the queues' logs", "cps", [(
+        ("Entries written to the queues' logs", "cps", [(
             f"sum by (instance) (rate(rabbitmq_raft_log_commit_index{ALL}[$__rate_interval]))", "{{instance}}")]),
     ]),
     "load": ("River: a load test", "worker", [
-        ("In: taken by gateways and by brokers", "cps", [
-            ("sum(rate(ir_ingest_messages_total[$__rate_interval]))", "messages by HTTP"),
-            ("sum(rate(rabbitmq_global_messages_received_total[$__rate_interval]))", "messages into brokers, published again too")]),
+        ("In: accepted by gateways and brokers", "cps", [
+            ("sum(rate(ir_ingest_messages_total[$__rate_interval]))", "messages over HTTP"),
+            ("sum(rate(rabbitmq_global_messages_received_total[$__rate_interval]))", "messages into brokers, with republished ones")]),
         ("Out: observations stored", "cps", [
             ('sum(rate(ir_observations_total{state="stored"}[$__rate_interval]))', "stored")]),
         ("Is the rate kept? Backlog", "short", [("ir:backlog_messages", "messages")]),
         ("Do the workers keep up? Age of the oldest message", "s", [("ir:oldest_message_age_seconds", "oldest")]),
-        ("From arrival to stored", "s", [
+        ("Time from arrival to acknowledgement", "s", [
             (f"histogram_quantile({share}, sum by (le) (rate(ir_arrival_seconds_bucket[$__rate_interval])))", legend)
             for share, legend in ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))]),
-        ("From request to confirm", "s", [
+        ("Time from request to confirm", "s", [
             (f"histogram_quantile({share}, sum by (le) (rate(ir_ingest_confirm_seconds_bucket[$__rate_interval])))", legend)
             for share, legend in ((0.5, "p50"), (0.99, "p99"))]),
-        ("Processor time of an observation", "s", [("ir:cpu_seconds_per_observation", "worker")]),
+        ("Processor time per observation", "s", [("ir:cpu_seconds_per_observation", "worker")]),
         ("Processor time", "percentunit", [
             ('sum by (job) (rate(process_cpu_seconds_total{job=~"worker|gateway"}[$__rate_interval]))', "{{job}}")]),
-        ("Batch of messages", "short", [(
+        ("Messages per batch", "short", [(
             "sum(rate(ir_messages_acknowledged_total[$__rate_interval])) / sum(rate(ir_batches_total[$__rate_interval]))",
-            "messages a batch")]),
+            "messages per batch")]),
         ("Busy share of each stage's time", "percentunit", [(
             f"avg by (stage) (rate(ir_stage_seconds_sum{ALL}[$__rate_interval]))",
             "{{stage}}")]),
-        ("Held back", "cps", [
+        ("Requests told to retry later", "cps", [
             ('sum by (code) (rate(ir_http_requests_total{code=~"429|503"}[$__rate_interval]))', "{{code}}")]),
         ("Memory", "bytes", [("sum by (job) (process_resident_memory_bytes)", "{{job}}"),
                              ("sum(rabbitmq_process_resident_memory_bytes)", "broker")]),
@@ -127,7 +127,7 @@ DASHBOARDS = {
 
 
 def panel(number, title, unit, queries):
-    """A graph; panels stand in rows of two."""
+    """A graph. The panels are in rows of two."""
     place = {"x": number * WIDTH % COLUMNS, "y": number * WIDTH // COLUMNS * HEIGHT, "w": WIDTH, "h": HEIGHT}
     targets = [{"refId": chr(ord("A") + i), "datasource": SOURCE, "expr": query, "legendFormat": legend}
                for i, (query, legend) in enumerate(queries)]

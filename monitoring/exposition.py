@@ -90,7 +90,8 @@ def buckets(pages, name):
 
 
 def quantile(share, counted):
-    """As PromQL's histogram_quantile: linear within a bucket; above the last bound, that bound. None without values."""
+    """Computes a quantile like PromQL's histogram_quantile: linearly within a bucket; above the last bound, it returns
+    that bound. None without values."""
     bounds = sorted(counted)
     total = counted[bounds[-1]] if bounds else 0
     if total <= 0:

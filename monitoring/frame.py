@@ -36,7 +36,7 @@ class Change:
         self.seconds = max(after.when - before.when, 1e-3)
 
     def increase(self, job, name, series, **labels):
-        """The increase of one program's counters. After a restart they count from 0."""
+        """Returns the increase of one program's counters. After a restart they count from 0."""
         old, new = (sample.pages.get((job, name)) for sample in (self.before, self.after))
         if not isinstance(old, exposition.Page) or not isinstance(new, exposition.Page):
             return 0.0

@@ -47,7 +47,7 @@ def test_throughput_counts_the_highest_sustained_rate(tmp_path):
     part = store(tmp_path, name="sustained", change=on_a_grid, scouted=scouted)
     found = recommendation.table([analyse(part, experiment.read("sustained")[0])])
     throughput = [each for each in found if each.concern == "throughput"]
-    assert [each.title for each in throughput] == ["highest rate of the grid that was kept"]
+    assert [each.title for each in throughput] == ["highest sustained rate of the grid"]
     assert throughput[0].best == "lxc is best"
 
 

@@ -1,6 +1,6 @@
-// The part of ir-worker's job that Benthos, the engine of Redpanda Connect under the MIT licence, can do: AMQP in,
-// transformation by its mapping language (mapping.blobl), AMQP out. That module has no AMQP connectors; the two
-// here (amqp.go) are as small as a user would write them.
+// Does the part of ir-worker's job that Benthos can do: AMQP in, transformation by its mapping language
+// (mapping.blobl), AMQP out. Benthos is the engine of Redpanda Connect, under the MIT licence. It has no AMQP
+// connectors, so amqp.go has two small ones, as a user would write them.
 //
 // bench/peers/README.md says how a peer is run.
 package main
