@@ -156,7 +156,7 @@ static ir_status_t write_batch(ir_annotate_t *annotate, const ir_batch_t *batch,
     return status;
 }
 
-/* Checks the batch, then writes it, or keeps it until all revisions are known. */
+/* Runs quality control on the batch. Then writes it, or keeps it until all revisions are known. */
 static ir_status_t finish_batch(ir_annotate_t *annotate, ir_error_t *error) {
     if (ir_quality_check(annotate->quality, annotate->batch, error) != IR_OUTCOME_OK) {
         return error->status;

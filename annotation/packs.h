@@ -1,8 +1,8 @@
 /* Reads JSON packs from a file or pipe, each on one line or spread over several. Their size is
  * limited: a larger pack is reported but not read into memory.
  *
- * A pack extends to the line that closes its brackets, but not beyond a line that begins with '['.
- * So a truncated pack does not swallow the next one. */
+ * A pack ends with the line that closes its brackets, or before the next line that begins with '['.
+ * So a truncated pack does not include the next one. */
 #ifndef IR_ANNOTATION_PACKS_H
 #define IR_ANNOTATION_PACKS_H
 

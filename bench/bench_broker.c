@@ -1,9 +1,9 @@
 /* Measures a broker: bench_broker publish|consume COUNT CLIENTS [SIZE [BATCH]]. The environment
- * variable IR_AMQP holds its address. Publishes COUNT messages of SIZE bytes through the exchange
- * ir.bench into the quorum queue ir.bench, and each client waits for its confirms after every BATCH
- * messages. Or consumes COUNT messages from the queue and acknowledges after every BATCH. CLIENTS
- * threads have one connection each. Prints one JSON object: messages, seconds, and the program's
- * own processor time. */
+ * variable IR_AMQP holds its address. With `publish`, it publishes COUNT messages of SIZE bytes
+ * through the exchange ir.bench to the quorum queue ir.bench; each client waits for its confirms
+ * after every BATCH messages. With `consume`, it consumes COUNT messages from the queue, and
+ * acknowledges after every BATCH messages. CLIENTS threads have one connection each. Prints one
+ * JSON object: messages, seconds, and the program's own processor time. */
 #include "broker/publisher.h"
 #include "broker/replies.h"
 #include "broker/topology.h"
@@ -19,7 +19,7 @@
 #define CLIENTS_MAX 64
 #define BODY_MAX 65536
 #define IDLE_MS 100
-#define IDLE_TURNS 300 /* gives up when the queue stays empty for so many turns */
+#define IDLE_TURNS 300 /* gives up when the queue stays empty for this many turns */
 
 typedef struct bench {
     ir_broker_options_t options;

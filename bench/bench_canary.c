@@ -1,5 +1,5 @@
-/* Measures how quiet a machine is. bench_canary DIRECTORY does the same three things at each call
- * and prints the time of each as one JSON object. Takes about one second.
+/* Measures how undisturbed a machine is. bench_canary DIRECTORY does the same three tasks at each
+ * call, and prints the time of each in one JSON object. It takes about one second.
  *
  *   loop_ns   a dependent chain of integer operations: the processor's own speed
  *   walk_ns   a step of a random walk through 32 MiB: caches and memory, which other guests of the

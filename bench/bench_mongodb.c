@@ -1,7 +1,7 @@
 /* Measures MongoDB with single documents: bench_mongodb insert|find|update URI COUNT CLIENTS.
- * CLIENTS threads with one connection each write COUNT documents of an observation's size (write
- * concern majority and journal, as in the worker), read each by its id, or set one field of each.
- * Prints one JSON object: operations, seconds, and the program's own processor time. */
+ * CLIENTS threads with one connection each insert COUNT documents of an observation's size (write
+ * concern majority and journal, as in the worker), find each by its id, or update one field of
+ * each. Prints one JSON object: operations, seconds, and the program's own processor time. */
 #include "common/clock.h"
 
 #include <mongoc/mongoc.h>
@@ -120,7 +120,7 @@ static void *work(void *context) {
 static void empty(const bench_t *bench) {
     mongoc_client_t *client = connect_to(bench->uri);
     mongoc_collection_t *collection = open_collection(client, bench->uri);
-    mongoc_collection_drop(collection, NULL); /* fails the first time, when it does not exist */
+    mongoc_collection_drop(collection, NULL); /* fails the first time, because it does not exist */
     mongoc_collection_destroy(collection);
     mongoc_client_destroy(client);
 }

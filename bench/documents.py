@@ -3,8 +3,8 @@
 
 Puts simulated messages into a replica set of one member with a small cache, through the worker's own document store and
 in batches of the worker's size. For each block of 250,000 documents it prints how many were stored per second, and
-mongod's CPU time per document. The curve stays flat while ids begin with the time and the last pages of the index by
-mote fit into the dirty part of the cache (bench/README.md). With random ids, or an index by sensor, the cost of an
+mongod's CPU time per document. The cost stays constant if ids begin with the time, and if the last pages of the index
+by mote fit into the dirty part of the cache (bench/README.md). With random ids, or an index by sensor, the cost of an
 insert keeps growing. At the end it prints one JSON object: every block, the size of the indexes by id, and the facts of
 the machine. 3 million documents take some minutes and 4 GB.
 """
@@ -28,7 +28,7 @@ import servers  # noqa: E402
 from prepare import prepare  # noqa: E402
 
 BUILD = ROOT / "out" / "release"
-RECORDS = 7  # per message, which also makes one raw document
+RECORDS = 7  # per message; a message also makes one raw document
 
 
 def cpu_seconds(pid):

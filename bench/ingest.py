@@ -7,8 +7,8 @@ orientation, wrk also posts to an nginx that answers 202 from memory. Then it me
 Standard error shows a table; standard output is one JSON object with every sample, medians and the facts of the
 machine.
 
-CPU is given per message and process, so that a run on a busy machine is meaningful too: `ratio` compares messages per
-second, `ratio_by_cpu` the CPU time of all processes per message.
+`ratio` compares messages per second, `ratio_by_cpu` the CPU time of all processes per message. CPU time is given per
+message and process, because it is meaningful even on a busy machine.
 """
 
 import argparse

@@ -3,10 +3,10 @@
 
 On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads, the limits of a deployment) ir-loadgen
 sends for a hundred simulated motes over AMQP, MQTT and HTTP, and measures the time until the observations are
-republished. For each kind of poison there is an undisturbed stretch, and then one during which a mote with a valid
+republished. For each kind of poison there is an undisturbed interval, and then one during which a mote with a valid
 password sends the poison. All kinds take about eight minutes on a quiet machine. For each kind the table on standard
 output shows the p99 of the hundred motes without and with the poison, the peak memory of each process, the missing and
-duplicated observations, and where the culprit was named;
+duplicated observations, and where the sender was named;
 --out FILE keeps all figures and the facts of the machine as JSON. The goal: p99 at most doubles. --root uses the broker
 of another system's root folder, --build all programs of another build. It needs the tests' Python:
 ~/.cache/intelligent-river/venv/bin/python.
@@ -143,7 +143,7 @@ def pack(number):
 
 
 def long_topic(attack):
-    """A topic of 300 bytes, which no consumer can receive, published through an entrance that accepts it."""
+    """A topic of 300 bytes, which no consumer can receive, published at a listener that accepts it."""
     node = attack.running.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     try:
@@ -233,7 +233,7 @@ def idle(attack):
 
 
 def slow_loris(attack):
-    """One byte per second on many connections at every entrance."""
+    """One byte per second on many connections to every listener."""
     begins = {"amqp": b"AMQP\0\0\x09\x01", "mqtt": b"\x10\x7f\0\4MQTT\4" + b"x" * 200,
               "http": b"POST /v1/observations HTTP/1.1\r\n" + b"a: b\r\n" * 90}
     held = []
@@ -290,7 +290,7 @@ def peaks(running):
 
 
 def logs(running):
-    """The log files, and the text that names the culprit in each."""
+    """The log files, and the text that names the sender in each."""
     broker = running.cluster.members[0].directory / "log" / "node.log"
     return {"worker": ([each.log for each in running.workers], POISON),
             "gateway": ([each.log for each in running.gateways], POISON), "balancer": ([running.balancer.log], f"{ADDRESS}:"), "broker": ([broker], f"user '{POISON}'")}
@@ -301,7 +301,7 @@ def sizes(running):
 
 
 def named(running, before, metrics):
-    """Where the culprit is named since then: lines of each log, and metrics."""
+    """Where the sender has been named since then: lines of each log, and metrics."""
     found = {}
     for writer, (paths, name) in logs(running).items():
         lines = [line for path in paths if path.exists()

@@ -11,7 +11,7 @@ It computes with sha256sum, Python's library and one function of SciPy. Of each 
     comparisons   ratios and intervals in comparisons.csv follow from the samples
     relabelings   of 1,000 random exchanges of the reference with itself, block by block, at most 7 % show a difference
 
-Ends with 1 when a check fails.
+The exit status is 1 if a check fails.
 """
 
 import argparse
@@ -162,7 +162,7 @@ def relabelled(part, numbers):
     return wrong / RELABELINGS
 
 
-# ---- all of it ----
+# ---- the whole check ----
 
 
 def tell(what, wrong, words):

@@ -36,7 +36,7 @@ BURST_SECONDS = 20
 BURST_RATE = 1000000  # more than any machine takes
 COLUMNS = ("seconds", "process", "rss_mib", "descriptors", "threads", "cpu_s")
 OURS = ("worker", "gateway", "ir-loadgen")
-GROWTH, GROWTH_MIB = 1.1, 8  # allowed growth of memory between the two quarters: the allocator's caches fill up
+GROWTH, GROWTH_MIB = 1.1, 8  # allowed growth of memory between the two quarters, because the allocator's caches fill up
 MORE_DESCRIPTORS = 4  # allowed growth of descriptors: connections come and go
 TICKS = os.sysconf("SC_CLK_TCK")
 

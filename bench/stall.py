@@ -1,10 +1,10 @@
-"""Measures what a hung queue costs motes of the other seven: bench/stall.py [--rounds N] [--seconds N] [--connections
-N].
+"""Measures how one hung queue affects the motes of the other seven queues: bench/stall.py [--rounds N] [--seconds N]
+[--connections N].
 
-wrk posts packs of one record to ir-ingest, in front of a RabbitMQ with eight quorum queues, from motes of seven of
-them. It alternates between two states on the same machine: all eight queues confirm; or the eighth hangs, with load
-from its own motes as well. Standard error shows the p99 of the seven in each round and the ratio; standard output is
-one JSON object with every sample and the facts of the machine. The goal: p99 at most doubles.
+wrk posts packs of one record to ir-ingest, in front of a RabbitMQ with eight quorum queues. It sends for motes of seven
+of the queues. Two states alternate on the same machine: all eight queues confirm; or the eighth hangs, and motes of
+that queue also send. Standard error shows the p99 of the seven queues' motes in each round, and the ratio; standard
+output is one JSON object with every sample and the facts of the machine. The goal: p99 at most doubles.
 """
 
 import argparse

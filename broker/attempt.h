@@ -1,5 +1,5 @@
-/* Breaks off an attempt to connect from another thread. The owner embeds it, and gives its address
- * to ir_broker_connect by the options. */
+/* Cancels an attempt to connect from another thread. The owner embeds the struct and passes its
+ * address to ir_broker_connect in the options. */
 #ifndef IR_BROKER_ATTEMPT_H
 #define IR_BROKER_ATTEMPT_H
 
@@ -20,8 +20,8 @@ void ir_attempt_destroy(ir_attempt_t *attempt);
  * its time-out. */
 void ir_attempt_cancel(ir_attempt_t *attempt);
 
-/* The thread that connects: this socket is in use from now on; -1: none, before it is closed.
- * Returns false if the attempt is cancelled. NULL is allowed. */
+/* Called by the connecting thread: it uses this socket from now on. Call with -1 before the socket
+ * is closed. Returns false if the attempt is cancelled. NULL is allowed. */
 bool ir_attempt_use(ir_attempt_t *attempt, int fd);
 
 #endif

@@ -53,7 +53,7 @@ void ir_confirms_publish(ir_confirms_t *confirms, size_t bytes, void *ticket) {
     confirms->bytes += bytes;
 }
 
-/* The link to the place of an open message; the link is NONE when the message is not open. */
+/* Returns the link to the table entry of an open message; NONE when the message is not open. */
 static uint16_t *link_to(ir_confirms_t *confirms, uint64_t tag) {
     uint16_t *link = head_of(confirms, tag);
     while (*link != NONE && at(confirms, *link)->tag != tag) {
@@ -62,7 +62,7 @@ static uint16_t *link_to(ir_confirms_t *confirms, uint64_t tag) {
     return link;
 }
 
-/* Frees the place that the link leads to. */
+/* Frees the table entry that the link points to. */
 static void close_place(ir_confirms_t *confirms, uint16_t *link) {
     const uint16_t place = *link;
     ir_confirm_t *closed = at(confirms, place);

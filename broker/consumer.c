@@ -169,8 +169,8 @@ static void on_refused(void *context, const ir_error_t *error) {
     ir_consumer_warn(context, error->text);
 }
 
-/* All workers receive this; the worker that has the partition counts it and consumes again at
- * once. */
+/* All workers receive this. The worker that holds the partition counts the message and consumes
+ * again at once. */
 static void on_set_aside(void *context, unsigned partition, ir_view_t what) {
     ir_consumer_t *consumer = context;
     if (partition < consumer->n_partitions && ir_presence_owns(consumer->presence, partition)) {
@@ -192,7 +192,7 @@ static void on_twin(void *context) {
     }
 }
 
-/* ---- the owner's side ---- */
+/* ---- functions for the owner ---- */
 
 static ir_status_t check_options(const ir_consumer_options_t *options, ir_error_t *error) {
     const size_t name = strlen(options->worker);

@@ -9,7 +9,7 @@
 #define SETUP_CHANNEL 1
 #define TURN_NS (20 * IR_MILLISECOND_NS) /* then timers and requests get their turn */
 #define SOON_NS (10 * IR_SECOND_NS)
-#define BREAKS 2          /* after so many breaks in a row each partition gets a connection */
+#define BREAKS 2          /* after this many breaks in a row each partition gets a connection */
 #define APART_PREFETCH 64 /* the number that ingest/take-aside.erl examines */
 #define ASIDE_NS (2 * IR_SECOND_NS)
 
@@ -173,7 +173,7 @@ static bool broke_again(ir_consumer_lane_t *lane, const ir_error_t *error) {
 }
 
 /* Gives each partition its own connection, to find out which one holds the message while the others
- * go on. This is never undone: a queue that got one such message may get another. */
+ * go on. The separate connections stay: a queue that got one such message may get another. */
 static void set_apart(ir_consumer_t *consumer, ir_consumer_lane_t *lane) {
     lane->breaks = 0;
     ir_consumer_warn(consumer, IR_TEXT_UNDELIVERABLE);
@@ -286,7 +286,7 @@ void ir_lanes_resume(ir_consumer_t *consumer) {
     for_each_link(consumer, ir_link_resume);
 }
 
-/* ---- what they say ---- */
+/* ---- reasons for /readyz ---- */
 
 ir_link_t *ir_lanes_link(const ir_consumer_t *consumer, const ir_partition_t *partition) {
     const ir_consumer_lane_t *own = consumer->apart[partition->number];

@@ -281,7 +281,7 @@ static void on_done(evutil_socket_t fd, short what, void *context) {
     link->events.down(link->context, &error);
 }
 
-/* ---- the owner's side ---- */
+/* ---- functions for the owner ---- */
 
 static ir_status_t make_events(ir_link_t *link, ir_error_t *error) {
     link->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -40,7 +40,7 @@ bool ir_partition_set_equal(const ir_partition_set_t *a, const ir_partition_set_
 void ir_partition_set_format(const ir_partition_set_t *set,
                              char text[static IR_PARTITION_SET_TEXT]);
 
-/* Parses such a text. Returns false for any other, and leaves `set` unchanged. */
+/* Parses the text of a set. Returns false for any other text, and leaves `set` unchanged. */
 bool ir_partition_set_parse(ir_view_t text, ir_partition_set_t *set);
 
 /* Appends the set for people: "0-3, 7". */

@@ -101,8 +101,8 @@ static bool announcement_due(const ir_presence_t *presence, int64_t now_ns) {
 
 /* ---- hearing ---- */
 
-/* Schedules the pending change. Later changes join it but never delay it, so a set that keeps
- * changing is followed too. */
+/* Schedules the pending change. Later changes are added to it but never delay it, so the worker
+ * also follows a set that keeps changing. */
 static void settle_after(ir_presence_t *presence, int ticks) {
     if (presence->settle_ns == 0) {
         presence->settle_ns =

@@ -29,7 +29,7 @@ struct event_base;
 typedef struct ir_presence ir_presence_t;
 
 typedef struct ir_presence_events {
-    /* This worker's partitions may have changed: the set of workers changed a moment ago. */
+    /* The set of workers has changed, so this worker's partitions may have changed, too. */
     void (*change)(void *context);
     /* The others cannot be heard at present. The partitions stay as they are. */
     void (*fault)(void *context, const ir_error_t *error);

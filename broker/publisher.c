@@ -43,7 +43,8 @@ static bool is_confirmed(const ir_publisher_t *publisher) {
     return !ir_publisher_has_unsent(publisher) && publisher->confirms.open == 0;
 }
 
-/* Half of the window is free: as many messages again can be published before the next wait. */
+/* True when half of the window is free. So another half window can be published before the next
+ * wait. */
 static bool is_half_confirmed(const ir_publisher_t *publisher) {
     return publisher->confirms.open <= IR_PUBLISHER_OPEN_MESSAGES / 2 &&
            publisher->confirms.bytes <= IR_PUBLISHER_OPEN_BYTES / 2;
@@ -53,7 +54,7 @@ static bool is_unblocked(const ir_publisher_t *publisher) {
     return !publisher->blocked;
 }
 
-/* A value that must change within the time-out, or the waiting ends. */
+/* A value that must change within the time-out; otherwise the wait ends. */
 static uint64_t progress(const ir_publisher_t *publisher) {
     return publisher->confirms.open + (publisher->out.size - publisher->sent);
 }

@@ -77,8 +77,8 @@ ir_status_t ir_publisher_connect(ir_publisher_t *publisher, ir_error_t *error) {
 
 /* ---- the broker's answers ---- */
 
-/* Open messages of an earlier batch count as open messages of this one. A return arrives before the
- * confirm of its message, so everything settled before it is safe. */
+/* Open messages of an earlier batch count as open messages of this one. The broker sends a
+ * basic.return before the confirm of its message, so all earlier confirms are final. */
 uint64_t ir_publisher_count_settled(const ir_publisher_t *publisher) {
     const uint64_t unsettled = publisher->confirms.next - ir_confirms_oldest(&publisher->confirms);
     if (publisher->nacked > 0 || publisher->returned > 0) {

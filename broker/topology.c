@@ -125,8 +125,7 @@ static ir_status_t declare_exchange(amqp_connection_state_t connection, amqp_cha
     return IR_OK;
 }
 
-/* If the broker says that an existing queue differs in its delivery limit, reads that queue's
- * limit. */
+/* If the broker refuses an existing queue because its delivery limit differs, reads that limit. */
 static bool read_own_limit(amqp_connection_state_t connection, int64_t *limit) {
     static const char current[] = "current is the value '";
     const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection);

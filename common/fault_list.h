@@ -1,4 +1,4 @@
-/* Several faults of one input, so that they can all be corrected at once. */
+/* Collects all faults of one input, so that the user can correct them together. */
 #ifndef IR_COMMON_FAULT_LIST_H
 #define IR_COMMON_FAULT_LIST_H
 

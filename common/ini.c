@@ -38,7 +38,7 @@ static void add(const reading_t *reading, ir_status_t status, const char *text) 
     ir_fault_list_add(reading->faults, reading->line, &fault);
 }
 
-/* libinih reports only the first line that it does not understand, and only at the end. */
+/* libinih reports only the first line that it cannot parse, and only after the last line. */
 static void judge(const reading_t *reading) {
     if (!reading->in_order) {
         add(reading, IR_ERR_USAGE, "neither a section nor NAME = VALUE");
@@ -90,7 +90,7 @@ static char *next_line(char *out, int size, void *stream) {
     return out;
 }
 
-/* Refuses a name that its section has already: one of the two values would have no effect. */
+/* Refuses a name that occurs twice in a section: one of the two values would have no effect. */
 static ir_status_t check_first(reading_t *reading, const char *section, const char *name,
                                ir_error_t *error) {
     char key[SECTION_SIZE + NAME_SIZE];

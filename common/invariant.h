@@ -2,7 +2,7 @@
  * program that has lost track of its own state must end before it acknowledges or stores anything
  * more. Ending is safe, because the broker delivers again whatever was not acknowledged.
  *
- * Use it for ownership, counts and states. Never use it for foreign input or for a server's answer
+ * Use it for ownership, counts and states. Never use it for external input or for a server's answer
  * (those are refusals or errors), and never with side effects. */
 #ifndef IR_COMMON_INVARIANT_H
 #define IR_COMMON_INVARIANT_H

@@ -37,7 +37,7 @@ static void write_line(ir_log_level_t level, const char *format, va_list argumen
                                    level_texts[level]);
     size += ir_legible_line(line + size, sizeof line - size, ir_view_text(body));
     line[size++] = '\n'; /* where the NUL was */
-    /* Ignored: if standard error is gone, there is nowhere to report it. */
+    /* The result is ignored: if standard error is closed, the error cannot be reported. */
     (void)!write(STDERR_FILENO, line, size);
 }
 

@@ -33,7 +33,7 @@ static bool is_there(const ir_name_table_place_t *place, ir_view_t name, uint32_
            memcmp(place->name, name.data, name.size) == 0;
 }
 
-/* The place of `name`, or the free one where it would be. A quarter of the places is free. */
+/* Returns the slot of `name`, or the free slot where it belongs. A quarter of the slots is free. */
 static ir_name_table_place_t *place_of(const ir_name_table_t *table, ir_view_t name,
                                        uint32_t hashed) {
     const size_t mask = table->capacity - 1;
@@ -48,7 +48,7 @@ void *ir_name_table_find(const ir_name_table_t *table, ir_view_t name) {
     return table->count > 0 ? place_of(table, name, ir_name_table_hash(name))->value : NULL;
 }
 
-/* All names differ, so comparing the hashes is enough. */
+/* All names in the table differ, so it is enough to compare hashes. */
 static void move(ir_name_table_t *to, const ir_name_table_place_t *place) {
     const size_t mask = to->capacity - 1;
     size_t at = place->hash & mask;

@@ -14,7 +14,7 @@ static bool same(char a, char b) {
     return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
-/* Returns how many letters must be changed, added or left out (Levenshtein). */
+/* Returns the number of letters to change, add or remove (Levenshtein distance). */
 static unsigned distance(ir_view_t a, ir_view_t b) {
     unsigned row[IR_NEAREST_SIZE + 1];
     for (unsigned j = 0; j <= b.size; j++) {

@@ -14,7 +14,8 @@ typedef struct ir_nearest {
     unsigned distance;
 } ir_nearest_t;
 
-/* At most a third of a name's letters may differ; otherwise every short name would be similar. */
+/* At most a third of a name's letters may differ; otherwise all short names would count as
+ * similar. */
 ir_nearest_t ir_nearest(ir_view_t unknown);
 
 /* Considers one name, which is kept, not copied. Ignores case. */

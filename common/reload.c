@@ -118,7 +118,7 @@ static void on_look(evutil_socket_t fd, short what, void *context) {
     look_at_old(context);
 }
 
-/* ---- the owner's side ---- */
+/* ---- functions for the owner ---- */
 
 ir_status_t ir_reload_open(struct event_base *base, const ir_reload_work_t *work, void *context,
                            ir_reload_t **reload, ir_error_t *error) {

@@ -147,7 +147,7 @@ static void forget_password(const ir_setting_t *setting, const char *name, char 
     }
 }
 
-/* IR_CACHE, a variable of the project's scripts, is like a setting. */
+/* IR_CACHE looks like a setting, but is a variable of the project's scripts. */
 static const char OF_THE_SCRIPTS[] = "cache";
 
 /* Reports a variable that is not a setting of any program but so similar to one that it is probably
@@ -204,7 +204,7 @@ enum { OPTION_BUILT_IN = FIRST_LONG_VALUE, OPTION_FIRST_SETTING = OPTION_BUILT_I
 typedef struct ir_command_line {
     struct option *options; /* built-in ones first */
     char *letters;
-    bool *given; /* settings given here or in the program's own section */
+    bool *given; /* settings from the command line, or from the program's own section of the file */
     const char *file;
     int asked; /* the built-in option to serve (ir_built_in_t), or 0 */
 } ir_command_line_t;

@@ -1,4 +1,4 @@
-/* Starts threads that receive no signals; the event-loop thread handles them. */
+/* Starts threads that receive no signals: the event-loop thread handles all signals. */
 #ifndef IR_COMMON_THREAD_H
 #define IR_COMMON_THREAD_H
 

@@ -101,7 +101,7 @@ static void show_files(const ir_feed_check_t *check) {
 static void fault(ir_feed_check_t *check, ir_view_t sensor, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Says a fault once. */
+/* Reports a fault once. */
 static void fault(ir_feed_check_t *check, ir_view_t sensor, const char *format, ...) {
     va_list arguments;
     if (ir_name_table_find(&check->told, sensor) != NULL) {
@@ -151,7 +151,7 @@ static void check_named(ir_feed_check_t *check) {
 
 /* ---- packs ---- */
 
-/* Uses the decoder of the gateway and the worker. */
+/* Checks the packs with the decoder that the gateway and the worker use. */
 static ir_status_t check_pack(ir_feed_check_t *check, const ir_pack_t *pack, ir_error_t *error) {
     ir_senml_limits_t limits = ir_senml_limits_default;
     ir_senml_pack_t decoded;

@@ -29,7 +29,7 @@ typedef struct ir_cursor {
     ir_row_place_t head; /* where the current head begins */
     uint64_t told;       /* faults up to this line have been reported */
     int64_t size;        /* the file's size at the last read */
-    bool whole;          /* … and the whole file was read and confirmed */
+    bool whole;          /* … when the whole file was read and confirmed */
     bool has_last;       /* id of a confirmed pack that begins at `at` and may still grow */
     ir_id_t last;
     ir_tracks_t *tracks; /* owned */
@@ -45,8 +45,8 @@ bool ir_cursor_equal(const ir_cursor_t *a, const ir_cursor_t *b);
 /* Back to the beginning. */
 void ir_cursor_rewind(ir_cursor_t *cursor);
 
-/* The fingerprint of the current content of `fd`, over the first `size` bytes (0: the usual number
- * of lines). `description` is the mapping's. */
+/* Computes the fingerprint of the current content of `fd`, over the first `size` bytes (0: the
+ * usual number of lines). `description` describes the mapping. */
 ir_status_t ir_fingerprint_take(int fd, ir_view_t description, int64_t size,
                                 ir_fingerprint_t *fingerprint, ir_error_t *error);
 

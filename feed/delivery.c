@@ -26,7 +26,8 @@ struct ir_feed_delivery {
     void *sender;
     bool up, reached, denied;
     ir_backoff_t backoff;
-    int64_t retry_ns, trouble_ns; /* next attempt; when it began to fail, 0: it works */
+    int64_t retry_ns, trouble_ns; /* time of the next attempt; when the target began to fail (0: it
+                                   * works) */
     int64_t logged_ns, logged_later_ns;
     ir_name_table_t motes; /* the value is an index into `keys`, from 1 */
     char **keys;           /* "ir.MOTE" */

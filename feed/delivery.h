@@ -20,7 +20,7 @@ typedef struct ir_delivery_options {
     ir_round_t *const *rounds;
     size_t n_rounds;
     size_t window;    /* maximum number of unanswered packs; each round has its share */
-    int64_t retry_ns; /* gives up when the target has failed for this long; 0: never */
+    int64_t retry_ns; /* the program gives up when the target has failed for this long; 0: never */
 } ir_delivery_options_t;
 
 /* All arguments must outlive it. NULL when out of memory. */

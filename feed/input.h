@@ -45,8 +45,8 @@ bool ir_input_has_more(const ir_input_t *input);
 ir_status_t ir_input_read(ir_input_t *input, ir_input_tools_t *tools, size_t packs,
                           ir_error_t *error);
 
-/* The packs read, in file order; valid until the next read or the tools' reset. `ended`: the file
- * has no more at present. */
+/* The packs that were read, in file order; valid until the next read or the tools' reset. `ended`:
+ * there are no more at present. */
 ir_pack_t *ir_input_packs(ir_input_t *input, size_t *count);
 bool ir_input_ended(const ir_input_t *input);
 

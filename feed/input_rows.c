@@ -178,7 +178,7 @@ static bool read_uplink(const ir_reading_context_t *context, const ir_row_t *row
            ir_uplink_read(context, line, reading, &missed) == IR_UPLINK_READ;
 }
 
-/* The row is read again later, as if it had not been looked at. */
+/* Puts the row back, so that it is read again later. */
 static void give_back(ir_input_t *input, const ir_reading_t *reading, bool table) {
     input->n_notes = input->row_notes;
     if (table) {

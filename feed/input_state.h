@@ -57,7 +57,7 @@ struct ir_input {
     ir_fingerprint_t fingerprint;
     int64_t size;       /* the file's size at that time; -1: standard input */
     ir_row_place_t end; /* where reading continues once all packs are confirmed */
-    bool ended, open;   /* `open`: later rows may join the last pack */
+    bool ended, open;   /* `open`: later rows may be added to the last pack */
     uint64_t waiting;   /* line of a last row without its line end; 0: none */
 
     /* the current head */

@@ -29,7 +29,7 @@ typedef struct ir_pack {
     bool settled;         /* it has a final answer, now or from an earlier run */
 } ir_pack_t;
 
-/* A pack in the making. */
+/* A pack that is being built. */
 typedef struct ir_pack_draft {
     ir_pack_t pack;
     ir_reading_value_t values[IR_PACK_RECORDS_MAX];

@@ -186,8 +186,8 @@ static int64_t latest(ir_input_t *input) {
     return time_ns;
 }
 
-/* The time up to which the round is complete: later rows of one file may be newer than unread rows
- * of another. */
+/* Returns the time up to which the round is complete: beyond it, read rows of one file may be newer
+ * than unread rows of another. */
 static int64_t find_horizon(ir_round_t *round) {
     int64_t horizon_ns = INT64_MAX;
     for (size_t i = 0; i < round->n_files; i++) {
@@ -341,7 +341,7 @@ static ir_status_t drop_segment(ir_round_t *round, ir_error_t *error) {
     return status;
 }
 
-/* Returns how many packs, in file order, have final answers before the first one without. */
+/* Returns how many packs, in file order, come before the first pack without a final answer. */
 static size_t count_settled(const ir_round_file_t *file) {
     size_t count = 0;
     const ir_pack_t *packs = ir_input_packs(file->input, &count);

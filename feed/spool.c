@@ -15,7 +15,7 @@
 
 #define FOLDER_MODE 0777
 #define FILE_MODE 0666
-#define SEGMENTS 16 /* of a full spool, so that room is freed in parts */
+#define SEGMENTS 16 /* number of segments in a full spool: space is freed segment by segment */
 
 struct ir_spool {
     char *folder;

@@ -39,7 +39,7 @@ struct ir_feed_subscription {
     int64_t logged_ns;
 };
 
-/* ---- what the library calls ---- */
+/* ---- callbacks of the library ---- */
 
 static void on_message(struct mosquitto *handle, void *context,
                        const struct mosquitto_message *message) {

@@ -19,7 +19,8 @@ typedef struct ir_track {
     int64_t rows, most;       /* number of rows with the last time; the highest such number of any
                                * earlier time */
     int64_t frame;            /* the last frame counter; -1: none */
-    uint64_t encoded;         /* uplinks with a payload that the network did not decode */
+    uint64_t encoded;         /* number of uplinks whose payload the network server did not
+                               * decode */
 } ir_track_t;
 
 #define IR_TRACK_NEW ((ir_track_t){.frame = -1})

@@ -42,7 +42,8 @@ static const char *find_text(const json_t *message, const char *path) {
 
 /* ---- device ---- */
 
-/* The path of the id that the mote's column names; the path's last part is the name. */
+/* Finds the device id that the mote's column names: by a known path whose last part is that name,
+ * else with the name as the path. */
 static const char *find_id(const ir_uplink_kind_t *kind, const json_t *message,
                            const char *column) {
     for (size_t i = 0; i < sizeof kind->ids / sizeof kind->ids[0] && kind->ids[i] != NULL; i++) {

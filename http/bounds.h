@@ -8,7 +8,7 @@
 typedef struct ir_bounds {
     size_t most; /* connections */
     size_t header_lines, header_bytes;
-    size_t body_bytes;   /* the connection is cut no later than at twice this */
+    size_t body_bytes;   /* the connection is closed, at the latest, after twice this time */
     size_t memory_bytes; /* of all unfinished requests together */
     int64_t header_ns, body_ns, idle_ns;
     int64_t answer_ns; /* from the end of a request until its answer was written */

@@ -31,7 +31,7 @@
 #define TICK_NS (100 * IR_MILLISECOND_NS)
 #define LINGER_NS (2 * IR_SECOND_NS)
 
-/* ---- coming and going ---- */
+/* ---- opening and closing ---- */
 
 static void set_accepting(ir_connections_t *all) {
     const bool pause = all->count >= all->bounds.most && all->counts[IR_PHASE_IDLE] == 0;
@@ -129,8 +129,9 @@ static struct bufferevent *on_accept(struct event_base *base, void *context) {
     return bufferevent;
 }
 
-/* Makes room for a descriptor in the table. A crowd that is accepted in one turn of the loop may
- * have higher ones than the bounds on connections suggest; the limit on open files bounds them. */
+/* Makes room for a descriptor in the table. When many connections are accepted in one turn of the
+ * loop, their descriptors may exceed the limit on connections; only the limit on open files bounds
+ * them. */
 static bool reserve_descriptor(ir_connections_t *all, size_t fd) {
     if (fd < all->n_descriptors) {
         return true;

@@ -11,7 +11,7 @@
 
 #include <strings.h>
 
-/* ---- what it says ---- */
+/* ---- content ---- */
 
 ir_method_t ir_request_method(const ir_request_t *request) {
     switch (evhttp_request_get_command(request->http)) {

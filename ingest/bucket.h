@@ -1,4 +1,4 @@
-/* A token bucket: how much one mote may send. One thread. */
+/* A token bucket that limits how much one mote may send. One thread. */
 #ifndef IR_INGEST_BUCKET_H
 #define IR_INGEST_BUCKET_H
 
@@ -18,9 +18,9 @@ typedef struct ir_bucket {
 /* How long until the bucket is no longer empty, in ns; 0: now. */
 int64_t ir_bucket_wait(ir_bucket_t *bucket, const ir_bucket_limits_t *limits, int64_t now_ns);
 
-/* Removes `observations` from the bucket. A bucket that is not empty gives the whole amount, if
- * necessary by going into debt: no request is too large for its mote, but the next one waits
- * longer. Call after ir_bucket_wait. */
+/* Removes `observations` from the bucket. If the bucket is not empty, it gives the whole amount,
+ * even if its content becomes negative. So no request is too large for its mote, but the next one
+ * waits longer. Call after ir_bucket_wait. */
 void ir_bucket_take(ir_bucket_t *bucket, const ir_bucket_limits_t *limits, double observations);
 
 #endif

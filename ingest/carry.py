@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Prints the definitions that a new cluster takes over from the exported definitions of an old one:
+"""Prints the definitions that a new cluster needs from the exported definitions of an old one:
 
     rabbitmqctl export_definitions old.json && ingest/carry.py old.json > carried.json
 
-Exchanges, queues and bindings; users, rights and policies as far as ingest/definitions.json has no newer ones. Two
-things are left out: the old cluster's name and id, and the bindings of queues that end with their connection. (RabbitMQ
-exports these bindings without their queues, and would then refuse the whole import.)
+The output has exchanges, queues and bindings, and those users, permissions and policies that ingest/definitions.json
+does not define. Two things are left out: the old cluster's name and id, and the bindings of queues that end with their
+connection. (RabbitMQ exports these bindings without their queues, and would then refuse the whole import.)
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main():
         with open(path, encoding="utf-8") as file:
             part = carried(json.load(file))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise guard.Fault(f"{path}: these are no definitions that RabbitMQ exported: {error!r}") from error
+        raise guard.Fault(f"{path} does not contain definitions that RabbitMQ exported: {error!r}") from error
     json.dump(part, sys.stdout, indent=2)
     print()
 

@@ -19,7 +19,7 @@ struct evbuffer;
 
 typedef struct ir_decoder ir_decoder_t;
 
-/* A request on its way. */
+/* A request in the decoder. */
 typedef struct ir_decoding {
     TAILQ_ENTRY(ir_decoding) place;
     void *context;               /* the owner's request; NULL: nobody waits for it any more */
@@ -57,7 +57,7 @@ ir_status_t ir_decoder_add(ir_decoder_t *decoder, ir_account_t *account,
  * thread is busy. */
 ir_decoding_t *ir_decoder_next(ir_decoder_t *decoder);
 
-/* Gives it to the thread. */
+/* Passes the request to the thread. */
 void ir_decoder_hand(ir_decoder_t *decoder, ir_decoding_t *decoding);
 
 /* The descriptor is readable when the thread has decoded a request. ir_decoder_take returns the

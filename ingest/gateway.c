@@ -130,7 +130,7 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
     advance_phase(gateway, gateway->phase_ns);
 }
 
-/* ---- the tokens are read again ---- */
+/* ---- reloading the tokens ---- */
 
 static ir_status_t load_tokens(void *context, void **made, ir_error_t *error) {
     const ir_gateway_t *gateway = context;
@@ -161,11 +161,11 @@ static void free_tokens(void *old) {
     ir_tokens_free(old);
 }
 
-/* Accounts are used only within one turn of the loop. */
+/* References to accounts are valid only within one turn of the loop. */
 static const ir_reload_work_t tokens_work = {
     .load = load_tokens, .swap = swap_tokens, .failed = keep_tokens, .free = free_tokens};
 
-/* ---- and the registry ---- */
+/* ---- reloading the registry ---- */
 
 static ir_status_t load_registry(void *context, void **made, ir_error_t *error) {
     const ir_gateway_t *gateway = context;

@@ -52,7 +52,7 @@ def status(name, main):
 
 
 def print_in_any_locale():
-    """A character that the locale lacks, such as µ, is printed as a question mark."""
+    """Makes standard output print a question mark for a character that the locale lacks, such as µ."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -103,7 +103,7 @@ def program(command):
     return Path(command.split()[0] if isinstance(command, str) else str(command[0])).name
 
 
-# ---- what the system refuses ----
+# ---- errors of the system ----
 
 REMEDIES = {
     errno.ENOSPC: "make room (df -h shows where there is some)",
@@ -128,7 +128,7 @@ def refusal(error):
 
 
 def permission(path):
-    """The owner of the file, or of the folder that it would be in."""
+    """The remedy for a missing permission: it names the owner of the file, or of the folder that it would be in."""
     place = Path(path)
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent

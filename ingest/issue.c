@@ -24,7 +24,7 @@
 typedef struct issue {
     const ir_issue_request_t *request;
     ir_arena_t *arena;
-    ir_name_table_t known; /* if only missing tokens are wanted: the motes that have a token */
+    ir_name_table_t known; /* with --issue-missing: the motes that already have a token */
     ir_name_table_t named; /* the motes that get a token */
     ir_buffer_t tokens;    /* for the caller */
     ir_buffer_t hashes;    /* for the file */

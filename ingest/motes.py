@@ -4,8 +4,9 @@
     ir-ingest --issue-tokens=river.ttl --issue-missing --tokens=tokens.txt >> mote-tokens
     ingest/motes.py mote-tokens > motes.json && rabbitmqctl import_definitions motes.json
 
-A mote's token for HTTP is its password for AMQP and MQTT. MOTE-TOKENS has a line "MOTE TOKEN" for each; a mote's last
-line counts. Only its owner may read the file. The output contains password hashes, so keep it secret, too.
+A mote's token for HTTP is also its password for AMQP and MQTT. MOTE-TOKENS has a line "MOTE TOKEN" for each mote; if a
+mote has several, the last one counts. Only its owner may read the file. The output contains password hashes, so keep it
+secret, too.
 
 Such a user publishes to amq.topic, under its own name only. RabbitMQ checks topic permissions only for topic exchanges,
 so a user who may write to ir.observations could use any name.
@@ -30,9 +31,9 @@ ISSUE_SECONDS = 60
 
 
 def issue(program, source, hashes, kept):
-    """Tokens for the motes of `source` (names or a registry, as ir-ingest, the `program`, takes them) that have none in the
-    file `hashes`; their lines are added to the file `kept`. Whether there were any. Both files are replaced by complete
-    ones, `kept` first: a hash without its token would lock the mote out."""
+    """Makes tokens for the motes of `source` (a list of names or a registry) that have none in the file `hashes`, with
+    ir-ingest (`program`). Adds their lines to the file `kept`. Returns whether there were any. Both files are replaced
+    by complete ones, `kept` first: a hash without its token would lock the mote out."""
     files = {Path(each): Path(f"{each}.new") for each in (kept, hashes)}
     try:
         for old, new in files.items():
@@ -64,7 +65,8 @@ def users(tokens):
     """Definitions of the users of {mote: token}."""
     house = {user["name"] for user in definitions.static()["users"]} | {"guest"}
     if taken := sorted(house & tokens.keys()):
-        raise list_of_nodes.NodesError(f"mote {taken[0]}: a user of the house has that name; give the mote another one")
+        raise list_of_nodes.NodesError(f"mote {taken[0]}: one of the brokers' own users has that name; give the mote another "
+                                       "one")
     return {
         "users": [{"name": mote, "tags": [], "limits": LIMITS, **definitions.hashed(mote, token)}
                   for mote, token in tokens.items()],

@@ -65,7 +65,7 @@ BROKER = {
 }
 GATEWAY = {"host": (None, HOST, "an address"), "http": ("8080", PORT, "a port")}
 SECURE = ("amqps", "mqtts", "https")
-# Limits for the case that all motes have one address, because a generator plays them.
+# Limits for a generator that sends for all motes from one address.
 ONE_ADDRESS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
                "requests-per-source": "1000000000"}
 
@@ -98,7 +98,7 @@ class Nodes:
     limits: dict = field(default_factory=lambda: initial(LIMITS))
     motes: dict = field(default_factory=lambda: initial(MOTES))
     brokers: list = field(default_factory=list)
-    draining: list = field(default_factory=list)  # brokers of the old cluster: consumers stay there, but nobody sends to it
+    draining: list = field(default_factory=list)  # brokers of the old cluster: consumers stay there, but senders do not
     gateways: list = field(default_factory=list)
 
 

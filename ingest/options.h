@@ -22,8 +22,8 @@
         "The motes' tokens, as hashes: lines MOTE sha256:HEX; read again on SIGHUP.") \
     GROUP(ir_broker_settings_t, broker, IR_BROKER_SETTINGS) \
     SETTING(TEXT, registry, "registry", 'r', "FILE", NULL, 0, 0, NULL, \
-        "The workers' registry; read again on SIGHUP. What no worker could use is refused at " \
-        "once. Without it only the names are checked.") \
+        "The workers' registry; read again on SIGHUP. Records that no worker could use are " \
+        "refused at once. Without a registry only the names are checked.") \
     GROUP(ir_analysis_settings_t, analysis, IR_ANALYSIS_SETTINGS) \
     SETTING(SIZE, body_bytes, "body-bytes", 0, "BYTES", NULL, IR_KIB, 64 * IR_MIB, "1Mi", \
         "Maximum size of a request's body as received, compressed or not.") \
@@ -63,7 +63,7 @@
         "once.") \
     SETTING(DURATION, mote_wait_ns, "mote-wait", 0, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "2s", \
         "A mote also gets 503 while one of its messages is unconfirmed for longer than this. " \
-        "If no message at all is confirmed for so long, /readyz says 503.") \
+        "If no message at all is confirmed for this time, /readyz says 503.") \
     SETTING(DURATION, confirm_timeout_ns, "confirm-timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, \
         IR_HOUR, "10s", \
         "A request whose messages are not confirmed within this time gets 503.") \
@@ -77,7 +77,7 @@
         "Maximum pause before the broker is tried again.") \
     SETTING(NUMBER, rate, "rate", 0, "N", NULL, 0, 1e9, "10000", \
         "Observations per second that one mote may send on average. Refused ones count, and so " \
-        "does each KiB; 0: no limit.") \
+        "does each KiB of a decompressed body; 0: no limit.") \
     SETTING(NUMBER, burst, "burst", 0, "N", NULL, 1, 1e12, "100000", \
         "Number of observations that one mote may send at once.") \
     SETTING(DURATION, retry_after_ns, "retry-after", 0, "TIME", NULL, IR_SECOND, IR_HOUR, "5s", \

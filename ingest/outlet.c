@@ -9,7 +9,7 @@
 
 #define MOTE_PART 8 /* share of the window's bytes that one mote may use */
 
-/* ---- what the loop sees ---- */
+/* ---- state for the loop ---- */
 
 void ir_outlet_set_state(ir_outlet_t *outlet, ir_outlet_state_t state, const char *fault) {
     pthread_mutex_lock(&outlet->lock);

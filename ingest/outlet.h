@@ -1,8 +1,9 @@
-/* Sends to the broker: a thread with its own confirming publisher. Shipments go in and come back
- * settled through bounded rings. Many are in progress at once; each is settled as soon as the
- * broker has answered for its last message, whatever else is open (ingest/window.h). Shipments come
- * back at once while the broker is down or blocks publishers, and while their mote waits for
- * confirms. Nothing is sent twice: the mote gets an answer and decides whether to send again. */
+/* Sends to the broker: a thread with its own confirming publisher. Bounded rings carry shipments to
+ * the thread and back when they are settled. Many are in progress at once; each is settled as soon
+ * as the broker has answered for its last message, whatever else is open (ingest/window.h). A
+ * shipment comes back at once while the broker is down or blocks publishers, or while its mote
+ * waits for confirms. Nothing is sent twice: the mote gets an answer and decides whether to send
+ * again. */
 #ifndef IR_INGEST_OUTLET_H
 #define IR_INGEST_OUTLET_H
 
@@ -27,7 +28,8 @@ typedef struct ir_outlet_options {
 
 typedef enum ir_outlet_state {
     IR_OUTLET_AWAY,    /* no connection */
-    IR_OUTLET_REFUSED, /* also: the broker refused the user before the first connection */
+    IR_OUTLET_REFUSED, /* the broker refused the user before the first connection; no connection
+                        * either */
     IR_OUTLET_BLOCKED, /* the broker blocks publishers: memory or disk alarm */
     IR_OUTLET_OPEN
 } ir_outlet_state_t;

@@ -42,10 +42,10 @@ struct ir_outlet {
     size_t n_asides;
     ir_outlet_window_t *window;
     int64_t answered_ns; /* when the last answer came */
-    bool admits;         /* the next turn belongs to a new shipment, not to one that is partly
-                          * sent */
+    bool admits;         /* the next message is taken from a new shipment, not from a partly sent
+                          * one */
     int64_t turned_ns;   /* when the last turn began */
-    int64_t drained_ns;  /* when sending stopped in order to renew the connection; 0: it did not */
+    int64_t drained_ns;  /* when sending stopped, to renew the connection; 0: it has not stopped */
     ir_backoff_t backoff;
     int64_t logged_ns;
 };

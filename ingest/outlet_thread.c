@@ -22,7 +22,7 @@
 
 /* ---- the window ---- */
 
-/* Both rings have room for everything under way. */
+/* Both rings have room for all shipments in progress. */
 static void send_back(ir_outlet_t *outlet, ir_shipment_t *shipment) {
     if (shipment != NULL) {
         const bool pushed = ir_ring_push(outlet->out, shipment);
@@ -46,7 +46,7 @@ static bool has_open(const ir_outlet_t *outlet) {
     return ir_outlet_window_counts(outlet->window)->messages > 0;
 }
 
-/* Returns how long the broker has answered for nothing. */
+/* Returns how long the broker has not answered for any message. */
 static bool is_silent(const ir_outlet_t *outlet, int64_t for_ns) {
     const int64_t since_ns = ir_clock_monotonic() - for_ns;
     return has_open(outlet) && outlet->answered_ns < since_ns &&
@@ -105,7 +105,7 @@ static ir_publisher_t *publisher_of(ir_outlet_t *outlet,
     return outlet->publisher;
 }
 
-/* Updates which motes wait, and gives the others room. */
+/* Updates which motes wait, and makes room for the others. */
 static void judge_window(ir_outlet_t *outlet) {
     ir_outlet_window_t *window = outlet->window;
     ir_outlet_window_message_t *excess = NULL;
@@ -164,8 +164,8 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     return outcome;
 }
 
-/* Admits the next shipment. A shipment that must wait keeps its place, as do those behind it; what
- * it comes after is sent meanwhile, or its mote waits, soon. */
+/* Admits the next shipment. A shipment that must wait keeps its place, and so do those behind it.
+ * This is short: soon, either its mote's earlier shipment is sent or the mote waits. */
 static void admit_next(ir_outlet_t *outlet) {
     ir_admission_t admission = IR_ADMISSION_HELD;
     while (admission == IR_ADMISSION_HELD && !ir_outlet_window_crowded(outlet->window)) {
@@ -220,9 +220,9 @@ static void watch_block(ir_outlet_t *outlet) {
     }
 }
 
-/* While confirms are outstanding, turns begin at least this far apart: messages that arrive
- * meanwhile are sent, and comes back, together, which spares the broker and the loop more than it
- * costs in time. A lone message waits for nothing. */
+/* While confirms are outstanding, turns begin at least GATHER_NS apart. Messages that arrive
+ * meanwhile are sent and confirmed together, which costs the broker and the loop less. A single
+ * message does not wait. */
 static void gather(ir_outlet_t *outlet) {
     const ir_outlet_window_counts_t *counts = ir_outlet_window_counts(outlet->window);
     const int64_t now_ns = ir_clock_monotonic();
@@ -235,8 +235,8 @@ static void gather(ir_outlet_t *outlet) {
     }
 }
 
-/* After nacks a new connection might do better. Sends nothing for a moment, so that outstanding
- * answers can arrive, then ends this connection. */
+/* After nacks a new connection might work better. This one sends nothing for a moment, so that
+ * outstanding answers can arrive, and then ends. */
 static bool drains(ir_outlet_t *outlet) {
     if (!ir_publisher_doubtful(outlet->publisher)) {
         return false;
@@ -284,8 +284,8 @@ static bool is_trial(const ir_outlet_t *outlet) {
     return outlet->n_asides > 0 && outlet->asides[outlet->n_asides - 1].end_ns != 0;
 }
 
-/* Silence proves nothing, but a new connection does no harm. Unanswered messages on the old one may
- * belong to any mote, so it gets a deadline. */
+/* A silent broker need not be at fault, but a new connection does no harm. Unanswered messages on
+ * the old one may belong to any mote, so it gets a deadline. */
 static void set_aside(ir_outlet_t *outlet) {
     ir_publisher_t *publisher = outlet->publisher;
     const bool left =
@@ -313,7 +313,8 @@ static void set_aside(ir_outlet_t *outlet) {
     ir_log_limited(&outlet->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, IR_TEXT_UNCONFIRMED);
 }
 
-/* Processes their answers, and ends those that have nothing open, are lost or have had their time.
+/* Processes the answers on connections that are set aside. Ends those without open messages, lost
+ * ones, and those whose time is over.
  *  */
 static void look_aside(ir_outlet_t *outlet) {
     ir_error_t error;
@@ -400,7 +401,7 @@ static void connect_outlet(ir_outlet_t *outlet) {
     ir_log(IR_LOG_INFO, "connected to the broker");
 }
 
-/* When it is stopped, it waits for no more answers. */
+/* When it is stopped, it no longer waits for answers. */
 void *ir_outlet_run(void *context) {
     ir_outlet_t *outlet = context;
     while (!ir_ring_closed(outlet->in)) {

@@ -8,11 +8,11 @@ static void refuse_for_now(ir_gateway_t *gateway, ir_request_t *request, const c
     ir_intake_refuse(gateway, request, 503, reason, detail, gateway->options->retry_after_ns);
 }
 
-/* ---- what was read ---- */
+/* ---- results of decoding ---- */
 
 static void charge(ir_gateway_t *gateway, const char *mote, size_t cost) {
     ir_account_t *account = ir_tokens_account(gateway->tokens, mote);
-    if (account != NULL) { /* otherwise its last token was removed while its body was read */
+    if (account != NULL) { /* otherwise the mote's last token was removed while the body was read */
         ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)(cost > 0 ? cost : 1));
     }
 }
@@ -35,10 +35,10 @@ static void refuse_memory(ir_gateway_t *gateway, ir_request_t *request) {
     refuse_for_now(gateway, request, "memory", "nothing was accepted: out of memory");
 }
 
-/* ---- when it arrived ---- */
+/* ---- arrival times ---- */
 
-/* The present time, but later than that of every previous pack, so that equal readings stay
- * distinct. A clock that was set back far is believed. */
+/* Returns the present time, but always later than that of the previous pack, so that equal readings
+ * stay distinct. If the clock was set back by a second or more, the new time is used. */
 static int64_t next_arrival(const ir_gateway_t *gateway) {
     const int64_t now = ir_clock_now() / IR_MICROSECOND_NS * IR_MICROSECOND_NS;
     const int64_t ahead = gateway->last_arrival_ns - now;
@@ -65,14 +65,14 @@ static void read_here(ir_gateway_t *gateway, ir_request_t *request, ir_submissio
     conclude(gateway, request, input->mote, submission, shipment, ir_clock_monotonic());
 }
 
-/* ---- beside the loop ---- */
+/* ---- in the decoder's thread ---- */
 
 static ir_account_t *account_of(const ir_gateway_t *gateway, const ir_decoding_t *decoding) {
     return ir_tokens_account(gateway->tokens, decoding->input.mote);
 }
 
-/* Loops until the thread is busy or nothing waits. A mote that has meanwhile used up its rate limit
- * is refused before its body costs anything. */
+/* Passes requests to the thread until it is busy or no request waits. If a mote has used up its
+ * rate limit meanwhile, its request is refused without decoding the body. */
 static void hand_next(ir_gateway_t *gateway) {
     ir_decoding_t *next = NULL;
     while ((next = ir_decoder_next(gateway->decoder)) != NULL) {

@@ -13,12 +13,12 @@
 /* The result; of several messages the worst one, which comes last in this list. */
 typedef enum ir_shipment_fate {
     IR_SHIPMENT_CONFIRMED, /* the broker has it */
-    IR_SHIPMENT_HELD,      /* never sent: the broker has not answered for earlier messages of its
-                            * mote */
+    IR_SHIPMENT_HELD,      /* never sent, because the broker has not answered for earlier messages
+                            * of its mote */
     IR_SHIPMENT_UNSENT,    /* never sent */
     IR_SHIPMENT_REFUSED,   /* the broker did not accept it */
     IR_SHIPMENT_TOO_LARGE, /* never sent: larger than the broker accepts */
-    IR_SHIPMENT_UNKNOWN    /* sent, but not answered in time: the broker may have it */
+    IR_SHIPMENT_UNKNOWN    /* sent, but not answered in time; the broker may have it */
 } ir_shipment_fate_t;
 
 typedef struct ir_shipment_message {
@@ -29,14 +29,14 @@ typedef struct ir_shipment_message {
 
 typedef struct ir_shipment {
     void *context;    /* for the loop; the outlet's thread does not use it */
-    int64_t since_ns; /* when its request was whole */
+    int64_t since_ns; /* when its request was complete */
     size_t bytes;     /* of memory */
     ir_media_t media;
     ir_view_t routing_key;
     ir_view_t refusals; /* members of the answer's JSON (ir_refusal_append_list); may be empty */
     /* the outlet's */
     size_t sent; /* messages handed to the broker */
-    size_t open; /* messages without a fate */
+    size_t open; /* messages without a result */
     ir_shipment_fate_t fate;
     size_t n_messages;
     ir_shipment_message_t messages[];
@@ -46,14 +46,14 @@ typedef struct ir_shipment {
 ir_shipment_t *ir_shipment_new(const ir_submission_t *submission, const char *mote);
 void ir_shipment_free(ir_shipment_t *shipment);
 
-/* Gives `n` of its messages this fate. */
+/* Sets this result for `n` of its messages. */
 void ir_shipment_settle(ir_shipment_t *shipment, size_t n, ir_shipment_fate_t fate);
 
 /* Appends {"raw_ids":[…]}, in the order of the messages, with the refusals that follow from the
  * registry. */
 void ir_shipment_append_answer(const ir_shipment_t *shipment, ir_buffer_t *out);
 
-/* The bodies' bytes together. */
+/* The total size of the bodies. */
 size_t ir_shipment_body_bytes(const ir_shipment_t *shipment);
 
 #endif

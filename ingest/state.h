@@ -22,14 +22,14 @@
 struct event;
 struct event_base;
 
-/* Where the gateway is in its life. */
+/* The phases of the gateway. */
 typedef enum ir_gateway_phase {
     IR_GATEWAY_RUNNING,
     IR_GATEWAY_DRAINING, /* no longer ready, but still accepts requests */
     IR_GATEWAY_CLOSING   /* no new connections; finishes accepted requests */
 } ir_gateway_phase_t;
 
-/* A request whose messages are on their way. */
+/* A request that waits for the broker's confirms. */
 typedef struct ir_waiting {
     TAILQ_ENTRY(ir_waiting) place;
     ir_request_t *request;
@@ -68,7 +68,7 @@ typedef struct ir_gateway {
     int64_t logged_ns;
 } ir_gateway_t;
 
-/* intake.c: a whole request; `context` is the gateway. */
+/* intake.c: handles a complete request; `context` is the gateway. */
 void ir_intake_request(ir_request_t *request, void *context);
 
 /* Answers with the body (NULL type: no body), and counts the answer. */
@@ -106,10 +106,10 @@ bool ir_waiting_has_room(const ir_gateway_t *gateway, size_t bytes);
 void ir_waiting_begin(ir_gateway_t *gateway, ir_request_t *request, ir_shipment_t *shipment,
                       size_t observations, int64_t since_ns);
 
-/* Answers what the broker has settled. */
+/* Answers the requests whose messages are settled. */
 void ir_waiting_settle(ir_gateway_t *gateway);
 
-/* Answers what has waited too long. */
+/* Answers the requests that have waited too long. */
 void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns);
 
 /* Removes the waiting requests, after ir_connections_free has freed them. */

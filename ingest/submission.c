@@ -58,8 +58,8 @@ static void list_fault(reading_t *reading, const ir_refusal_t *refusal) {
     submission->n_faults++;
 }
 
-/* The first fault determines the answer, except that a wrong mote's name takes precedence. Earlier
- * findings of the registry are then dropped. */
+/* The first fault determines the answer, except that a name of another mote takes precedence.
+ * Earlier faults found with the registry are then dropped. */
 static void add_fault(reading_t *reading, const ir_refusal_t *refusal, bool foreign) {
     ir_submission_t *submission = reading->submission;
     if (submission->code == ACCEPTED) {
@@ -104,14 +104,14 @@ static bool check_name(reading_t *reading, const ir_senml_record_t *record) {
     }
     ir_refusal_t refusal;
     ir_refusal_set(&refusal, IR_REASON_FOREIGN_SENSOR, record->position,
-                   "'%.*s' is no name of mote '%.40s'",
+                   "'%.*s' is not a name of mote '%.40s'",
                    record->name.size > 80 ? 80 : (int)record->name.size, record->name.data,
                    reading->input->mote);
     add_fault(reading, &refusal, true);
     return false;
 }
 
-/* Whether the worker will make an observation from it. */
+/* Whether a worker would accept the record. */
 static bool check_record(reading_t *reading, ir_resolution_t *resolution,
                          const ir_senml_record_t *record) {
     if (resolution->registry == NULL) {
@@ -191,7 +191,7 @@ static void take_pack(reading_t *reading, ir_view_t body) {
     ir_id_raw(&key, &kept->raw_id);
 }
 
-/* ---- many packs, one a line ---- */
+/* ---- several packs, one per line ---- */
 
 /* Trims spaces on both sides, and NULs at the end. */
 static ir_view_t trim(ir_view_t line) {
@@ -264,7 +264,7 @@ static bool find_media(reading_t *reading, bool *lines) {
     return false;
 }
 
-/* Decides what the content type leaves open. */
+/* Chooses the format if the content type does not determine it. */
 static bool tell_media(reading_t *reading, ir_view_t body) {
     ir_submission_t *submission = reading->submission;
     if (body.size == 0) {
@@ -323,7 +323,7 @@ static bool decode_body(reading_t *reading, ir_view_t *body) {
     return expand(reading, body);
 }
 
-/* A worker could do nothing with it. */
+/* No worker could use any of its records. */
 static void refuse_useless(reading_t *reading) {
     ir_submission_t *submission = reading->submission;
     if (submission->code == ACCEPTED && submission->observations == 0) {

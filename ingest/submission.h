@@ -73,7 +73,7 @@ typedef struct ir_submission {
 /* Reusable memory for decoding; one thread. */
 typedef struct ir_submission_reader ir_submission_reader_t;
 
-/* NULL when memory is out. */
+/* NULL when out of memory. */
 ir_submission_reader_t *ir_submission_reader_new(const ir_submission_limits_t *limits);
 void ir_submission_reader_free(ir_submission_reader_t *reader);
 

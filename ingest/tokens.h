@@ -22,8 +22,8 @@ typedef struct ir_token_hash {
 typedef struct ir_account {
     const char *mote;
     ir_bucket_t bucket;
-    size_t decoding; /* its requests in the decoder, and the turn of the last one */
-    uint64_t turn;   /* (ingest/decoder.h) */
+    size_t decoding; /* number of its requests in the decoder (ingest/decoder.h) */
+    uint64_t turn;   /* of the last of these requests */
 } ir_account_t;
 
 typedef struct ir_tokens ir_tokens_t;

@@ -10,7 +10,7 @@
 
 #define KEY_MAX 255 /* of a routing key (AMQP 0-9-1) */
 #define OVERTAKEN_NS (250 * IR_MILLISECOND_NS)
-#define FIRST_MESSAGES 16 /* messages of a mote before the broker has answered for any of them */
+#define FIRST_MESSAGES 16 /* limit of a mote's open messages before the first answer */
 #define LEFT_BEHIND_NS (100 * IR_MILLISECOND_NS)
 
 /* A mote with open messages or with a shipment that is not completely sent. */
@@ -167,7 +167,7 @@ static void end_change(ir_outlet_window_t *window, mote_t *mote) {
     }
 }
 
-/* Puts a mote into its list: at the end of the ready ones, into the held ones, or removes it. */
+/* Moves a mote to its list: to the end of the ready motes, to the held motes, or to none. */
 static void leave_turn(ir_outlet_window_t *window, mote_t *mote) {
     TAILQ_REMOVE(mote->ready ? &window->ready : &window->held, mote, turn);
 }
@@ -255,7 +255,8 @@ void ir_outlet_window_number(ir_outlet_window_message_t *message, const void *co
 
 /* ---- answers ---- */
 
-/* Returns the shipment when it is complete; then its memory no longer counts for its mote. */
+/* Returns the shipment if all its messages have results; then its memory no longer counts for its
+ * mote. */
 static ir_shipment_t *complete(ir_outlet_window_t *window, mote_t *mote, ir_shipment_t *shipment) {
     if (shipment->open > 0) {
         return NULL;
@@ -347,7 +348,7 @@ ir_shipment_t *ir_outlet_window_give_up_unsent(ir_outlet_window_t *window) {
     return done;
 }
 
-/* If only one message was open, it is the one; otherwise each of them may or may not have
+/* If only one message was open, that one was returned; otherwise each of them may or may not have
  * arrived. */
 void ir_outlet_window_return(ir_outlet_window_t *window, ir_view_t routing_key) {
     const mote_t *mote = find_mote(window, routing_key, ir_name_table_hash(routing_key));

@@ -1,9 +1,9 @@
 /* The messages that the broker has not answered for ("open" messages), by mote and by age. A mote
- * may have a limited number of open messages. If one of them is late, its mote waits: it may send
- * nothing more until the broker has answered for it. Waiting motes together hold at most half of
- * the window; beyond that the oldest late messages are given up, so that other motes always have
- * room. Memory is allocated once. Every call takes constant time, unless its comment says what it
- * walks. One thread. */
+ * may have a limited number of open messages. If one of them is late, its mote waits: it may not
+ * send anything until the broker has answered for this message. Waiting motes together hold at most
+ * half of the window; beyond that the oldest late messages are given up, so that other motes always
+ * have room. Memory is allocated once. Every call takes constant time, unless its comment says what
+ * it walks. One thread. */
 #ifndef IR_INGEST_WINDOW_H
 #define IR_INGEST_WINDOW_H
 
@@ -37,7 +37,7 @@ typedef struct ir_outlet_window_counts {
     size_t messages_waiting, bytes_waiting, memory_waiting; /* theirs */
 } ir_outlet_window_counts_t;
 
-/* NULL when memory is out. */
+/* NULL when out of memory. */
 ir_outlet_window_t *ir_outlet_window_new(const ir_outlet_window_limits_t *limits);
 
 /* Open messages are forgotten. Takes NULL. */
@@ -47,7 +47,7 @@ const ir_outlet_window_counts_t *ir_outlet_window_counts(const ir_outlet_window_
 
 /* ---- sending ---- */
 
-/* There is no place for another mote: admit nothing until some messages are sent and answered. */
+/* There is no room for another mote: admit nothing until some messages are sent and answered. */
 bool ir_outlet_window_crowded(const ir_outlet_window_t *window);
 
 typedef enum ir_admission {
@@ -59,20 +59,20 @@ typedef enum ir_admission {
 /* Do not call when crowded. If the shipment is not admitted, the caller keeps it. */
 ir_admission_t ir_outlet_window_admit(ir_outlet_window_t *window, ir_shipment_t *shipment);
 
-/* A shipment with a message that may be sent now; motes take turns. NULL: none. */
+/* Returns a shipment with a message that may be sent now; motes take turns. NULL: there is none. */
 ir_shipment_t *ir_outlet_window_next(const ir_outlet_window_t *window);
 
-/* Its next message, shipment->messages[shipment->sent], is sent. */
+/* Records that the shipment's next message, shipment->messages[shipment->sent], was sent. */
 ir_outlet_window_message_t *ir_outlet_window_send(ir_outlet_window_t *window, int64_t now_ns);
 
-/* Records the number of the message on this connection; `connection` only serves as a name. */
+/* Records the message's number on this connection. `connection` only identifies the connection. */
 void ir_outlet_window_number(ir_outlet_window_message_t *message, const void *connection,
                              uint64_t number);
 
 /* ---- answers; each returns a shipment whose messages all have a result now, or NULL ---- */
 
-/* The broker's answer for one message. If a message of its mote was returned, it does not count as
- * confirmed. */
+/* Records the broker's answer for one message. If a message of its mote was returned, it does not
+ * count as confirmed. */
 ir_shipment_t *ir_outlet_window_answer(ir_outlet_window_t *window,
                                        ir_outlet_window_message_t *message, bool confirmed);
 
@@ -103,8 +103,8 @@ ir_outlet_window_message_t *ir_outlet_window_excess(const ir_outlet_window_t *wi
  * answered. Walks the newest messages. */
 bool ir_outlet_window_all_silent(const ir_outlet_window_t *window, int64_t before_ns);
 
-/* How many messages of the connection were left behind, that is, the broker has answered for others
- * sent well after them. Counts up to `most`. Walks those messages. */
+/* Counts the connection's messages that were left behind: the broker has answered for others sent
+ * well after them. Counts up to `most`. Walks those messages. */
 size_t ir_outlet_window_left_behind(const ir_outlet_window_t *window, const void *connection,
                                     size_t most);
 
@@ -112,7 +112,8 @@ size_t ir_outlet_window_left_behind(const ir_outlet_window_t *window, const void
  * must not overtake them. Walks them. */
 void ir_outlet_window_hold(ir_outlet_window_t *window);
 
-/* The oldest message of a connection, or NULL. Walks those of others. */
+/* Returns the oldest message of a connection, or NULL. Walks older messages of other
+ * connections. */
 ir_outlet_window_message_t *ir_outlet_window_oldest(const ir_outlet_window_t *window,
                                                     const void *connection);
 

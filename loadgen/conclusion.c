@@ -26,7 +26,7 @@ static unsigned long long number(uint64_t count) {
     return (unsigned long long)count;
 }
 
-/* ---- messages sent against messages asked for ---- */
+/* ---- requested and sent messages ---- */
 
 static void check_end(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
     if (evidence->failed) {
@@ -70,7 +70,8 @@ static void check_unsent(ir_conclusion_t *conclusion, const ir_result_t *result)
     }
 }
 
-/* A phase that ended with its messages: the last one may have been sent long after it was due. */
+/* A phase that ended when all its messages were sent: the last one may have been sent long after it
+ * was due. */
 static void check_behind(ir_conclusion_t *conclusion, const ir_evidence_t *evidence,
                          const ir_result_t *result) {
     const ir_producer_counts_t *sent = &evidence->sent;
@@ -117,7 +118,7 @@ static void check_rates(ir_conclusion_t *conclusion, const ir_evidence_t *eviden
     }
 }
 
-/* ---- what became of it ---- */
+/* ---- outcomes of the messages ---- */
 
 static void check_answers(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
     if (evidence->sent.messages_lost > 0) {
@@ -147,7 +148,7 @@ static void check_back(ir_conclusion_t *conclusion, const ir_evidence_t *evidenc
     }
 }
 
-/* ---- whose figures they are ---- */
+/* ---- whether the figures describe the target ---- */
 
 static void judge_schedule(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
     if (evidence->plan->kind == IR_PLAN_SEARCH) {
@@ -161,7 +162,7 @@ static void judge_schedule(ir_conclusion_t *conclusion, const ir_evidence_t *evi
         if (!evidence->results[i].valid) {
             snprintf(conclusion->invalid, IR_CONCLUSION_LINE,
                      "the generator could not keep its own schedule at %.0f/s: 1 %% of the "
-                     "messages went out more than %.1f ms late, bound %.1f ms",
+                     "messages were sent more than %.1f ms late (limit: %.1f ms)",
                      evidence->results[i].asked, evidence->results[i].late.p99,
                      evidence->late_bound_ms);
         }

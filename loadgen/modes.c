@@ -90,7 +90,7 @@ static bool drains(const ir_loadgen_options_t *options) {
     return listens(options) || searches(options);
 }
 
-/* ---- which goes with which ---- */
+/* ---- settings and their modes ---- */
 
 typedef struct ir_mode {
     bool (*is)(const ir_loadgen_options_t *options);

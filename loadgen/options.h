@@ -24,7 +24,7 @@
     SETTING(NUMBER, in clockless, "clockless-share", 0, "SHARE", NULL, 0, 1, "0", \
         "Share of messages without times.") \
     SETTING(NUMBER, in named, "named-share", 0, "SHARE", NULL, 0, 1, "0", \
-        "Share of these two kinds that are sent with a name (AMQP: message-id, HTTP: " \
+        "Share of the messages of these two kinds that have a name (AMQP: message-id, HTTP: " \
         "Idempotency-Key; MQTT has none).") \
     SETTING(NUMBER, in repeated, "repeated-share", 0, "SHARE", NULL, 0, 1, "0", \
         "Share of simulated messages without times that repeat their mote's first one byte for " \
@@ -44,7 +44,7 @@
         "Share of simulated motes whose clock is wrong, each by a different time of up to two " \
         "hours.") \
     SETTING(NUMBER, in bursts, "fault-bursts", 0, "SHARE", NULL, 0, 1, "0", \
-        "Share of simulated messages that a mote sends eight at once after a silence.")
+        "Share of simulated messages in bursts: a mote is silent, then sends eight at once.")
 
 #define IR_LOADGEN_SETTINGS(SETTING, GROUP) \
     SETTING(TEXT, replay, "replay", 'r', "FILE", NULL, 0, 0, \
@@ -89,7 +89,7 @@
     SETTING(DURATION, duration_ns, "duration", 'd', "TIME", NULL, 0, 365 * IR_DAY, "0s", \
         "How long to send; 0: until the messages end.") \
     SETTING(TEXT, rate_steps, "rate-steps", 0, "FROM:TO:STEP:SECONDS", NULL, 0, 0, NULL, \
-        "Several rates, each for so many seconds and with its own line in the summary.") \
+        "Several rates, each for SECONDS and with its own line in the summary.") \
     SETTING(FLAG, find_max, "find-max", 0, NULL, NULL, 0, 0, NULL, \
         "Find the highest sustained rate: everything due is sent, the backlog does not grow, " \
         "and the 99th percentile stays within its bound.") \
@@ -168,7 +168,7 @@ ir_status_t ir_loadgen_plan(const ir_loadgen_options_t *options, ir_plan_t *plan
 typedef struct ir_loadgen_formats {
     const char *names[IR_FORMATS_MAX]; /* constants */
     unsigned count;
-    bool any; /* no format was named: subscribes to all, and the first to arrive counts */
+    bool any; /* no format was named: subscribes to all formats, and the first arrival counts */
 } ir_loadgen_formats_t;
 
 ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_formats_t *formats,

@@ -7,7 +7,8 @@
 
 /* ---- signals ---- */
 
-/* Under nohup, SIGHUP is ignored; blocking it would make it arrive anyway. */
+/* Under nohup, SIGHUP is ignored. If it were blocked, this program would receive it
+ * nevertheless. */
 static bool is_ignored(int number) {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;

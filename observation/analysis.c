@@ -19,7 +19,7 @@ typedef struct addition {
     const ir_batch_input_t *input;
     ir_message_t message;
     ir_resolution_t resolution;
-    ir_id_set_t seen; /* of a large pack: the observations so far; its slots are in the arena */
+    ir_id_set_t seen; /* for a large pack: its observations so far; the slots are in the arena */
     bool out_of_memory;
 } addition_t;
 
@@ -87,7 +87,8 @@ static bool note(addition_t *addition, bool good, const ir_refusal_t *refusal) {
     return good;
 }
 
-/* Bounds what is kept when many records are refused: the first refusals, and one for all others. */
+/* Limits the memory if many records are refused: keeps the first refusals, and one refusal for all
+ * others. */
 static void fold_refusals(addition_t *addition) {
     ir_batch_t *batch = addition->batch;
     const uint32_t count = batch->n_refusals - addition->message.first_refusal;
@@ -200,7 +201,7 @@ static bool is_repeated(addition_t *addition, const ir_observation_t *wanted) {
 
 /* ---- the records ---- */
 
-/* Records of one pack usually share their unit, so the last unit is looked up once. */
+/* Records of one pack usually have the same unit, so the last unit is remembered. */
 static void keep_texts(addition_t *addition, ir_observation_t *observation) {
     const ir_batch_t *batch = addition->batch;
     const bool first = batch->n_observations == addition->message.first_observation;

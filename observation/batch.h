@@ -38,13 +38,14 @@ typedef struct ir_observation {
     uint8_t flags[IR_TEST_COUNT];
     uint8_t aggregate;
     uint8_t state;    /* ir_observation_state_t */
-    bool stored;      /* already in the documents when it was set aside; not written again */
+    bool stored;      /* already in the documents when its message was set aside; not written
+                       * again */
     uint32_t message; /* index into the batch's messages */
     int record;       /* position in the pack */
 } ir_observation_t;
 
-/* A flag of an earlier observation that was decided only now. The stored observation does not
- * change; `observation` is a copy with the new flags and aggregate. */
+/* A flag of an earlier observation that was decided later. The stored observation does not change;
+ * `observation` is a copy with the new flags and aggregate. */
 typedef struct ir_revision {
     ir_id_t id;
     ir_test_t test;
@@ -60,7 +61,7 @@ typedef struct ir_revision {
 /* Whether a message is set aside. Stages skip such messages in this batch. */
 typedef enum ir_aside {
     IR_ASIDE_NOT,
-    IR_ASIDE_NEWLY, /* by the current stage; undone if it must retry */
+    IR_ASIDE_NEWLY, /* set by the current stage; undone if the stage must retry */
     IR_ASIDE_NOTED  /* permanently: its mote is in doubt */
 } ir_aside_t;
 
@@ -75,8 +76,8 @@ typedef struct ir_message {
     int64_t sent_ns;    /* base of relative times; 0: the arrival */
     bool stamped;       /* the message carried its arrival time */
     bool ask;   /* the raw message may already be stored with other times, which take precedence */
-    bool known; /* for such messages: the arrival time that is stored or occurs earlier in this
-                   batch */
+    bool known; /* for such messages: the stored arrival, or that of an equal message earlier in
+                 * this batch */
     bool redelivered;
     bool refused;   /* entirely refused: no observations */
     bool duplicate; /* the document store already had the raw message */
@@ -121,7 +122,7 @@ typedef struct ir_batch {
     size_t body_bytes; /* sum of the bodies */
     uint64_t sequence; /* order of acknowledgement */
     bool undone;       /* a stage gave up; do not acknowledge the messages */
-    bool contested;    /* another worker stored a message that was unknown before */
+    bool contested;    /* another worker has stored a message that was unknown before */
     int64_t opened_ns; /* monotonic time of its first message */
     int64_t oldest_ns; /* earliest arrival of its messages; 0: unknown. Only the worker's loop uses
                           it */

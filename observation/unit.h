@@ -1,5 +1,5 @@
-/* Units of measure: SenML (RFC 8428, RFC 8798 and their IANA registry; left out are dBW, Bspl, and
- * those of energy per length and of apparent and reactive energy), UCUM and QUDT names, and
+/* Units of measure: SenML (RFC 8428, RFC 8798 and their IANA registry; except dBW, Bspl, and the
+ * units of energy per length and of apparent and reactive energy), UCUM and QUDT names, and
  * conversion by factor and offset. A table, read-only, any thread. */
 #ifndef IR_OBSERVATION_UNIT_H
 #define IR_OBSERVATION_UNIT_H
@@ -21,7 +21,8 @@ typedef struct ir_unit {
     const char *label;   /* "degree Celsius" */
     const char
         *quantity;     /* local name in http://qudt.org/vocab/quantitykind/, decides who converts */
-    const char *apart; /* NULL, or a word: converts only to units with the same word (FNU, NTU) */
+    const char *apart; /* a word: converts only to units with the same word (FNU, NTU); NULL:
+                        * none */
     double factor;     /* base = value × factor + offset */
     double offset;
     bool secondary; /* the SenML name is a secondary one (RFC 8798): bver 26 */

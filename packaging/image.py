@@ -44,7 +44,8 @@ def package(suite):
 
 
 def needed(file):
-    """The packages that a package depends on. Of alternatives the first one, unless MORE contains another."""
+    """The packages that a package depends on. Of several alternatives it takes the first one, unless MORE contains
+    another."""
     text = command.output(["dpkg-deb", "-f", file, "Pre-Depends", "Depends"])
     names = set(MORE)
     for item in re.sub(r"^[\w-]+: ", "", text, flags=re.M).replace("\n", ", ").split(","):

@@ -52,7 +52,7 @@ class Program(NamedTuple):
     commands: list  # list of Command; the first argument names one of them
 
 
-# ---- what programs say about themselves ----
+# ---- descriptions that programs print ----
 
 
 def read(path):
@@ -76,7 +76,7 @@ def c_option(row):
 
 
 class Caught(Exception):
-    """The argument parser of a Python program, caught when the program is about to use it."""
+    """Raised with the argument parser of a Python program, when the program is about to parse its arguments."""
 
 
 def catch(parser, *_arguments, **_named):

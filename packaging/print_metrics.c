@@ -18,7 +18,8 @@ static bool never_ready(void *context, ir_buffer_t *reasons) {
     return false;
 }
 
-/* A mote's series exist only after the mote was heard or refused, so each metric gets one here. */
+/* The series of a mote exist only after the mote was heard or refused, so this program adds one to
+ * each such metric. */
 static void print(const char *program, ir_metrics_t *metrics, ir_culprits_t *culprits) {
     ir_error_t error;
     ir_endpoint_t *endpoint = NULL;

@@ -17,9 +17,9 @@ typedef struct ir_amqp {
     ir_error_t returned; /* the cause when a message was unroutable since then; IR_OK: none was */
 } ir_amqp_t;
 
-/* ---- what the broker answers ---- */
+/* ---- the broker's answers ---- */
 
-/* The confirm of a returned message cannot be identified among the others. */
+/* AMQP does not show which of the confirms belongs to a returned message. */
 static void on_answer(void *context, void *ticket, bool confirmed) {
     ir_amqp_t *amqp = context;
     amqp->progress_ns = ir_clock_monotonic();

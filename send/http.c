@@ -161,7 +161,7 @@ static struct curl_slist *make_headers(const char *content_type, const char *nam
     return headers;
 }
 
-/* A run sends one content type; only JSON fits on a line. */
+/* All packs of a sender have the same content type; only JSON packs fit on a line. */
 static bool prepare_headers(ir_http_sender_t *http, const char *content_type) {
     if (http->single == NULL) {
         const bool json = ir_media_parse(ir_view_text(content_type)) == IR_MEDIA_SENML_JSON;
@@ -180,8 +180,8 @@ static bool is_line(ir_view_t body) {
            memchr(body.data, '\n', body.size) == NULL;
 }
 
-/* A name is for a single pack. With one key for several, the gateway would name packs by their
- * position, which may differ the next time. */
+/* A name belongs to a single pack. With one key for several packs, the gateway would name each pack
+ * by its position, which may differ in the next attempt. */
 static bool may_join(const ir_http_sender_t *http, uint32_t number) {
     const ir_http_item_t *item = &http->items[number];
     return !item->alone && item->name[0] == '\0' && is_line(item->parcel.body);
@@ -205,7 +205,7 @@ static void fill(const ir_http_sender_t *http, ir_exchange_t *exchange) {
     exchange->count = exchange->count > 0 ? exchange->count : 1;
 }
 
-/* NULL when memory is out. */
+/* NULL when out of memory. */
 static const struct curl_slist *choose_headers(ir_http_sender_t *http, ir_exchange_t *exchange) {
     const ir_http_item_t *first = &http->items[exchange->first];
     if (exchange->count > 1) {

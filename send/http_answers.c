@@ -7,7 +7,7 @@
 #define SHOWN_BYTES 300 /* of an answer's body */
 #define WHY_SIZE 480
 #define REMEDY_SIZE 320
-#define FAILING_NS IR_SECOND_NS /* after this long with failures and no answer, start again */
+#define FAILING_NS IR_SECOND_NS /* after failing for this long without an answer, start over */
 
 static void tell(ir_http_sender_t *http, uint32_t item, ir_sender_answer_t answer,
                  const char *why) {
@@ -246,7 +246,7 @@ static void rest(ir_http_sender_t *http, ir_exchange_t *exchange) {
     http->idle[http->n_idle++] = exchange;
 }
 
-/* The owner passes all waiting and unanswered packs again. */
+/* The owner will pass all waiting and unanswered packs again. */
 ir_outcome_t ir_http_sender_start_over(ir_http_sender_t *http) {
     for (unsigned i = 0; i < http->target->connections; i++) {
         if (http->exchanges[i].count > 0) {

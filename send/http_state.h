@@ -44,14 +44,15 @@ typedef struct ir_http_sender {
     ir_http_item_t items[IR_SENDER_OPEN_MAX];
     uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */
     uint32_t n_spare;
-    int64_t failing_ns; /* when requests began to fail without any answer; 0: they do not */
+    int64_t failing_ns; /* when requests began to fail without any answer; 0: requests do not
+                         * fail */
     ir_backoff_t spread;
 } ir_http_sender_t;
 
 /* Acts on all requests that have ended. RETRY: everything must be sent again. */
 ir_outcome_t ir_http_sender_take_answers(ir_http_sender_t *http, ir_error_t *error);
 
-/* Breaks off every request and gives up its items; returns RETRY. */
+/* Cancels every request and gives up its items; returns RETRY. */
 ir_outcome_t ir_http_sender_start_over(ir_http_sender_t *http);
 
 #endif

@@ -1,6 +1,6 @@
 /* A connection to an MQTT 3.1.1 server, used by one thread: the common part of the sender and a
- * subscription. It must be the first member of its owner's struct, because the library's callbacks
- * receive it as their context. */
+ * subscription. The struct must be the first member of its owner's struct, because the library's
+ * callbacks receive its address as their context. */
 #ifndef IR_SEND_MQTT_CLIENT_H
 #define IR_SEND_MQTT_CLIENT_H
 

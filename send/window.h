@@ -28,7 +28,7 @@ typedef struct ir_open {
 
 typedef struct ir_window ir_window_t;
 
-/* NULL when memory is out. */
+/* NULL when out of memory. */
 ir_window_t *ir_window_new(unsigned capacity);
 void ir_window_free(ir_window_t *window);
 
@@ -43,7 +43,8 @@ void ir_window_release(ir_window_t *window, ir_open_t *open);
 uint64_t ir_window_place(const ir_window_t *window, const ir_open_t *open);
 ir_open_t *ir_window_at(ir_window_t *window, uint64_t place);
 
-/* The messages of this lane, in the order of their numbers. The list lives until the next call. */
+/* The messages of this lane (one connection of the sender), in the order of their numbers. The list
+ * is valid until the next call. */
 ir_open_t *const *ir_window_of_lane(ir_window_t *window, uint32_t lane, unsigned *count);
 
 /* Iterates over all open messages, unordered: start with NULL; ends with NULL. */

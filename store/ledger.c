@@ -14,7 +14,7 @@
 enum {
     MARK_REQUIRED = 1,
     MARK_SEEN = 2,
-    MARK_SURPLUS = 4 /* extra copies of a message beyond the times it was sent */
+    MARK_SURPLUS = 4 /* number of copies of a message beyond the number of times it was sent */
 };
 
 /* Only byte arrays, so that an entry takes 17 bytes. */

@@ -18,9 +18,9 @@ bool ir_presence_note(ir_file_presence_t *presence, const char *path);
 /* Records the open file. */
 bool ir_presence_note_open(ir_file_presence_t *presence, int fd);
 
-/* Returns NULL when the file is there, or is not known. Otherwise what happened to it, to be
- * appended to the path: "was removed or moved away", "was replaced", "cannot be looked at". `facts`
- * (may be NULL) receives stat's result. */
+/* Returns NULL if the file is there, or is not known. Otherwise a text about what happened to it,
+ * to be appended to the path: "was removed or moved away", "was replaced", "cannot be looked at".
+ * `facts` (may be NULL) receives stat's result. */
 const char *ir_presence_missing(const ir_file_presence_t *presence, const char *path,
                                 struct stat *facts);
 

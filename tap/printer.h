@@ -24,7 +24,7 @@ uint64_t ir_printer_missed(const ir_printer_t *printer);
 /* Whether the output has failed, because its reader ended or the disk is full. */
 bool ir_printer_broken(ir_printer_t *printer);
 
-/* Writes the queued lines; unless `patient`, waits no longer than a second for a slow reader.
+/* Writes the queued lines. Unless `patient`, it waits no longer than one second for a slow reader.
  * Returns the number of queued lines that were not written. Frees everything. Takes NULL. */
 uint64_t ir_printer_stop(ir_printer_t *printer, bool patient);
 

@@ -1,5 +1,5 @@
-"""A cluster of RabbitMQ nodes behind the balancer, configured like ingest/: users with minimal rights, MQTT, queues
-whose length limits push back.
+"""A cluster of RabbitMQ nodes behind the balancer, configured by the scripts of ingest/: users with minimal rights,
+MQTT, and queues that refuse new messages when they are full.
 
     with Cluster("out/run/brokers", 3) as cluster:
         balancer = HAProxy("out/run/balancer", cluster.nodes)
@@ -77,7 +77,7 @@ class Cluster(servers.Startable):
         self.passwords = {}
 
     def prepare(self):
-        """Chooses ports, creates users and makes the list of nodes."""
+        """Chooses ports, creates users, and makes the list of nodes."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for each in self.members:
             each.ports = each.ports or servers.free_ports(each.n_ports)

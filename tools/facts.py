@@ -1,4 +1,4 @@
-"""Collects the facts of the machine, without which a measured number is meaningless."""
+"""Collects facts about the machine: a measured number is meaningless without them."""
 
 import os
 import platform as python_platform

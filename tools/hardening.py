@@ -35,7 +35,7 @@ def check_image(program):
     """Returns the protections that the executable image lacks."""
     dynamic, segments = readelf(program, "--dynamic"), readelf(program, "--segments")
     if not re.search(r"\(FLAGS_1\).*\bPIE\b", dynamic):
-        yield "it is no position-independent executable"
+        yield "it is not a position-independent executable"
     if "GNU_RELRO" not in segments or not re.search(r"\(BIND_NOW\)|\(FLAGS(_1)?\).*\b(BIND_)?NOW\b", dynamic):
         yield "no full RELRO"
     if not re.search(r"GNU_STACK .* RW  ", segments):

@@ -129,7 +129,7 @@ class Load:
         self.reload("gateways", "ir_tokens_reloads_total")
 
     def reload(self, kind, counter):
-        """Uses the processes that still run: a load continues when one of them dies."""
+        """Uses the processes that still run, because a load continues when one of them dies."""
         alive = [each for each in self.description[kind] if programs.Endpoint(each["address"]).answers()]
         programs.reload(alive, counter, self.hang_up)
 
@@ -205,7 +205,7 @@ class Load:
         return self.send(*source, f"--rate={rate}")
 
     def simulate(self, motes, seed, shape, *more):
-        """`shape`: arguments for the rate and the duration. `more`: arguments for what the motes send."""
+        """`shape`: the generator's arguments for rate and duration. `more`: its arguments for the motes' messages."""
         source = self.prepare(f"--simulate={motes}", f"--seed={seed}", *more)
         registry = self.directory / "registry.ttl"
         self.call("ir-loadgen", *source, f"--write-registry={registry}")

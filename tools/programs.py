@@ -15,7 +15,7 @@ import servers
 
 
 class Endpoint:
-    """The pages /metrics, /healthz and /readyz of a program. OSError when there is no complete answer."""
+    """Fetches /metrics, /healthz and /readyz of a program. OSError if there is no complete answer."""
 
     def __init__(self, address):
         self.address = address

@@ -1,5 +1,5 @@
-"""Commands ready to paste: one for each protocol with its credential, and some to look at the data. Also the settings
-with which our programs find the stack. All are derived from a stack's description (stack.py)."""
+"""Makes commands that are ready to paste: one for each protocol with its credential, and some to look at the data. Also
+makes the settings with which our programs find the stack. All are derived from a stack's description (stack.py)."""
 
 import json
 import shlex
@@ -68,7 +68,7 @@ def python(text):
 
 
 def place(address):
-    """Returns (host, port) of one of the description's."""
+    """Returns (host, port) of an address in the description."""
     parts = urllib.parse.urlsplit(address)
     return parts.hostname, parts.port
 

@@ -53,8 +53,8 @@ class River:
     def of(cls, environment):
         river = cls(variables.read(environment, "DATA", "up"))
         if "," in str(river.folder):
-            raise UsageError(f"DATA={show(river.folder)}: a comma separates the files of a registry; choose a folder without "
-                             "a comma")
+            raise UsageError(f"DATA={show(river.folder)}: the path must not contain a comma, which separates the files of a "
+                             "registry; choose another folder")
         if (stack.ROOT / "out") in [river.folder, *river.folder.parents]:
             raise UsageError(f"DATA={show(river.folder)}: make clean removes out/; choose another folder")
         return river

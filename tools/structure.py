@@ -8,7 +8,7 @@ rules, and exits with 1 if there are any.
 Only broker/ includes librabbitmq, and no header of it that other folders include does. Only http/ names evhttp.
 
 A C module is a .c file with the header of the same name; a header alone counts as a part of what includes it. Imports
-inside a function count. Test code may use everything and is left out.
+inside a function count. Test code may include everything, so it is not checked.
 """
 
 import argparse
@@ -100,7 +100,8 @@ def c_modules():
 
 
 def way_to(path, wanted, seen):
-    """The chain of headers through which a file includes the wanted one, the wanted one last; empty if it does not."""
+    """Returns the chain of headers through which a file includes the wanted one, which comes last; empty if it does not
+    include it."""
     for name in include_lines(path):
         header = ROOT / name
         if name == wanted:

@@ -27,7 +27,7 @@ OUT = ROOT / "out"
 UNIT_SECONDS = 300
 FUZZ_ROUNDS = "10000"
 MOST_PROCESSES = 4  # each process with its servers takes up to 3 GiB
-MOST_RETRIED = 5  # limit of failed tests that are run once more, alone
+MOST_RETRIED = 5  # at most so many failed tests are run once more, alone
 STOP_SECONDS = 60
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",

@@ -137,7 +137,7 @@ def start(river, environment):
     description = made.description()
     forget(description, gone)
     password = cluster.definitions.read_passwords(description["passwords"])["loadgen"]
-    river.settings.unlink(missing_ok=True)  # in earlier versions it had no password, and different rights
+    river.settings.unlink(missing_ok=True)  # in earlier versions this user had no password and other rights
     servers.write_private(river.settings, ready_commands.settings(description, river.settings, password))
     river.started(description)
     return description

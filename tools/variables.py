@@ -40,7 +40,7 @@ class Words:
 
 
 class Several(Words):
-    """Some of these words, separated by blanks; none means all."""
+    """Some of these words, separated by blanks; an empty value means all."""
 
     def __init__(self, *words):
         super().__init__(*words)
@@ -89,7 +89,7 @@ class Text:
 TEXT = Text()
 SWITCH = Number(0, 0, 1)
 
-# (name, targets that accept it, allowed values). The stores of guests depend on more: guests.py.
+# (name, targets that accept it, allowed values). guests.py limits the stores further.
 VARIABLES = (
     ("BROKERS", "run up soak", Words("1", "3", "5", "7")),
     ("GATEWAYS", "run up faults soak", Number(2, 0, 16)),
@@ -161,13 +161,13 @@ def taken_by(targets):
 
 
 def read(environment, name, target):
-    """The value of a variable that `target` takes; empty is as not given."""
+    """Returns the value of a variable that `target` takes. An empty value counts as not given."""
     kind = taken_by([target])[name]
     return kind.read(name, environment.get(name) or kind.initial)
 
 
 def choice(environment, name, *words):
-    """The value of a variable that may be only these words here; empty is the first."""
+    """Returns the value of a variable that is limited to these words here. An empty value means the first word."""
     return Words(*words).read(name, environment.get(name) or words[0])
 
 
@@ -201,7 +201,8 @@ def check_one(name, value, targets):
 
 
 def check(targets, overrides):
-    """That one of the targets takes each assignment, and that the value may be. `targets`: words; none: build."""
+    """Checks that each assignment is for a variable of one of the targets, and that the value is allowed. `targets`:
+    their names; none means build."""
     for name, value in assignments(overrides):
         check_one(name, value, targets.split() or ["build"])
 

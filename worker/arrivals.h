@@ -1,5 +1,5 @@
-/* Finds out when messages of a batch arrived and were sent, where only the document store knows. A
- * stored message keeps its first times, however often and whenever it is delivered again. */
+/* Finds out when messages of a batch arrived and were sent, if only the document store knows it. A
+ * stored message keeps its first times, even if it is delivered again. */
 #ifndef IR_WORKER_ARRIVALS_H
 #define IR_WORKER_ARRIVALS_H
 

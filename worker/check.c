@@ -27,7 +27,7 @@ static void report(ir_check_t *check, const char *what, ir_status_t status, cons
     }
 }
 
-/* They cause no problem if motes do not send over HTTP, or if gateways have the registry. */
+/* Such names cause a problem only over HTTP, at gateways without the registry. */
 static void note_names(const ir_check_t *check, const ir_registry_t *registry) {
     const ir_sensor_t *found[NAMES_SHOWN];
     const size_t count = ir_registry_not_owned(registry, found, NAMES_SHOWN);

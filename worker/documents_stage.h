@@ -11,7 +11,7 @@
 
 typedef struct ir_documents_stage ir_documents_stage_t;
 
-/* `analysis` is the one that the batches use. It must outlive the stage. */
+/* `analysis` holds the analysis options of the batches. It must outlive the stage. */
 ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
                                     const ir_analysis_t *analysis, ir_documents_stage_t **stage,
                                     ir_error_t *error);

@@ -47,7 +47,7 @@ static void tell_doubt(ir_worker_t *worker, const ir_message_t *message, const c
     }
 }
 
-/* Logs a doubt once per message, however much of the message is in doubt. */
+/* Logs a doubt once per message, even if several of its records are in doubt. */
 static void tell_refusals(ir_worker_t *worker, const ir_batch_t *batch) {
     uint32_t told = UINT32_MAX;
     for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
@@ -174,7 +174,8 @@ static bool pass_batch(ir_worker_t *worker, const ir_batch_t *batch) {
     return true;
 }
 
-/* Passes parked messages on. A worker that is stopping leaves them to the next worker. */
+/* Passes messages that are set aside to the second pipeline. A worker that is stopping leaves them
+ * to the next worker. */
 static void pass_aside(ir_worker_t *worker) {
     while (worker->n_parked > 0) {
         ir_batch_t *batch = worker->parked[0];

@@ -1,6 +1,6 @@
 /* When each mote was heard last: the series ir_mote_last_arrival_seconds{mote}, so that silent
- * motes can be found. At most IR_HEARD_MOST motes have one: once that many were heard, further
- * motes are not shown. Loop thread only. */
+ * motes can be found. At most IR_HEARD_MOST motes have a series: after that, further motes are not
+ * shown. Loop thread only. */
 #ifndef IR_WORKER_HEARD_H
 #define IR_WORKER_HEARD_H
 

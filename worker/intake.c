@@ -38,8 +38,8 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
     ir_worker_t *worker = context;
     ir_batch_t *batch = ir_pipeline_collect(worker->main_pipeline, worker->registry);
     if (batch == NULL) {
-        /* Cannot happen: without room the transport is paused, and a paused transport delivers
-         * nothing. */
+        /* Cannot happen: the transport is paused when there is no room, and a paused transport
+         * delivers nothing. */
         ir_worker_fail(worker, IR_ERR_STATE, "a delivery came while no batch was free");
         return;
     }
@@ -107,8 +107,8 @@ static void on_set_aside(void *context, unsigned partition, ir_view_t key) {
     on_warning(worker, text);
 }
 
-/* A refusal before anything was consumed is a wrong setting: it ends the worker. Later a user may
- * be missing for a while, and is waited for. */
+/* If the broker refuses the login before anything was consumed, a setting is wrong, and the worker
+ * ends. Later, a user may be missing for a while, and the worker waits. */
 static void on_state(void *context, const ir_error_t *why) {
     ir_worker_t *worker = context;
     if (why == NULL) {

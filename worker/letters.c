@@ -31,7 +31,7 @@ struct ir_letters {
 
 /* ---- the broker's answers ---- */
 
-/* A letter's ticket says whether the broker must accept it: this address means yes. */
+/* The ticket says whether the broker must accept the dead letter: this address means yes. */
 static char must_be_taken;
 
 static void on_answer(void *context, void *ticket, bool confirmed) {
@@ -46,7 +46,7 @@ static void on_answer(void *context, void *ticket, bool confirmed) {
     }
 }
 
-/* No queue received the letter; the binding of the exchange will be restored within a second. */
+/* No queue received the dead letter; the exchange's binding will be restored within a second. */
 static void on_return(void *context, ir_view_t routing_key, const ir_error_t *why) {
     ir_letters_t *letters = context;
     (void)routing_key;
@@ -163,8 +163,8 @@ static size_t make_headers(const ir_letters_t *letters, const ir_message_t *mess
     return n;
 }
 
-/* Publishes a letter that the broker finds too large again: first without the body, which is in the
- * raw documents, then also with fewer headers. */
+/* Republishes a dead letter that is too large for the broker: first without the body, which is in
+ * the raw documents, then also with fewer headers. */
 static ir_outcome_t publish_smaller(ir_letters_t *letters, ir_publication_t *letter,
                                     ir_error_t *error) {
     ir_outcome_t outcome = ir_publisher_publish(letters->publisher, letter, error);

@@ -151,7 +151,7 @@ void ir_meters_close(ir_meters_t *meters) {
     meters->metrics = NULL;
 }
 
-/* The name under which a message is counted: its mote, or a key that names no mote. */
+/* The name under which a message is counted: its mote, or its routing key if that names no mote. */
 static ir_view_t sender_of(const ir_message_t *message) {
     return message->mote.size > 0 ? message->mote : message->key_text;
 }

@@ -45,8 +45,8 @@ void ir_pipeline_join(ir_pipeline_t *pipeline);
 /* Call after ir_pipeline_join. NULL is allowed. */
 void ir_pipeline_close(ir_pipeline_t *pipeline);
 
-/* Returns the batch that collects; a new one gets this registry. NULL when all batches are in
- * progress. */
+/* Returns the batch that collects messages; a new one gets this registry. NULL when all batches are
+ * in progress. */
 ir_batch_t *ir_pipeline_collect(ir_pipeline_t *pipeline, ir_registry_t *registry);
 
 /* Whether the collecting batch has reached its maximum size. */

@@ -57,8 +57,8 @@ static ir_status_t matches(const char *pattern, const char *name, bool *match, i
     return IR_OK;
 }
 
-/* Finds the matching policy with the highest priority. `wanted` (or NULL) is the one that the queue
- * names. */
+/* Finds the matching policy with the highest priority. `wanted` (or NULL) is the policy that the
+ * queue's entry names. */
 static ir_status_t find_policy(const json_t *policies, const char *wanted, const char *queue,
                                bool quorum, const json_t **found, ir_error_t *error) {
     json_int_t best = 0;

@@ -199,7 +199,7 @@ static void log_news(const ir_policy_watch_t *watch, ir_status_t status, const i
     }
 }
 
-/* If the question fails, the last answer stays valid. */
+/* If the query fails, the last answer stays valid. */
 static void look(ir_policy_watch_t *watch) {
     ir_buffer_t reasons;
     ir_buffer_init(&reasons);

@@ -8,9 +8,9 @@
 
 typedef struct ir_policy_watch ir_policy_watch_t;
 
-/* Asks once; the first address that answers counts. Blocks, at most 5 s per request.
- * IR_ERR_CONNECT, IR_ERR_TIMEOUT, IR_ERR_AUTH, IR_ERR_NOT_FOUND (no such virtual host) and the
- * errors of ir_policies_judge mean that the answer is unknown. */
+/* Queries once, and takes the answer of the first address that answers. Blocks, at most 5 s per
+ * request. IR_ERR_CONNECT, IR_ERR_TIMEOUT, IR_ERR_AUTH, IR_ERR_NOT_FOUND (no such virtual host) and
+ * the errors of ir_policies_judge mean that the answer is unknown. */
 ir_status_t ir_policies_ask(const ir_worker_options_t *options, ir_policy_verdict_t *verdict,
                             ir_buffer_t *reasons, ir_error_t *error);
 
@@ -25,7 +25,7 @@ void ir_policy_watch_stop(ir_policy_watch_t *watch);
  * answer. Returns true when the answer is unknown, or when nothing is asked (NULL). Any thread. */
 bool ir_policy_watch_ready(ir_policy_watch_t *watch, ir_buffer_t *reasons);
 
-/* Whether the last question was answered. Any thread; NULL is allowed. */
+/* Whether the last query was answered. Any thread; NULL is allowed. */
 bool ir_policy_watch_known(ir_policy_watch_t *watch);
 
 #endif

@@ -254,8 +254,9 @@ static ir_outcome_t put(void *context, const uint32_t *numbers, size_t count,
                                                                  : IR_OUTCOME_RETRY;
 }
 
-/* The item stays in the stores and its message gets a dead letter; the other items go on. If the
- * broker refused it for lack of permission, it was put alone just now, so `key` is its key. */
+/* The item stays in the stores, its message gets a dead letter, and the other items continue. If
+ * the broker refused it for lack of permission, it was published alone just now, so `key` is its
+ * key. */
 static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
     ir_republish_t *republish = context;
     if (answer->code == IR_CLOSED_ACCESS_REFUSED) {
@@ -265,7 +266,7 @@ static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
                            IR_REASON_UNPUBLISHABLE, answer->why.text);
 }
 
-/* Parts of the message that were already published are published once more with the rest. */
+/* Parts of the message that were already published are published again with the rest. */
 static bool set_aside(void *context, uint32_t number, const ir_answer_t *answer) {
     ir_republish_t *republish = context;
     return ir_batch_set_aside(republish->batch, message_of(republish, number), UINT32_MAX,

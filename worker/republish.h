@@ -1,5 +1,6 @@
 /* The last stage: republishes every processed message in each format, and publishes everything
- * refused to the dead-letter exchange (letters.h). It is done when all of that is confirmed. */
+ * refused to the dead-letter exchange (letters.h). The stage is done when the broker has confirmed
+ * all of it. */
 #ifndef IR_WORKER_REPUBLISH_H
 #define IR_WORKER_REPUBLISH_H
 

@@ -65,7 +65,7 @@ static void wait_backoff(ir_stage_t *stage) {
 }
 
 static void log_failure(ir_stage_t *stage, const ir_error_t *error) {
-    if (error->status == IR_ERR_VANISHED) { /* already logged, once, by the call that noticed */
+    if (error->status == IR_ERR_VANISHED) { /* logged once, by the call that detected it */
         ir_log(IR_LOG_ERROR, "%s: %s", stage->work.name, error->text);
         stage->last_logged_ns = ir_clock_monotonic();
         return;
@@ -91,7 +91,7 @@ static void on_success(ir_stage_t *stage) {
     set_fault(stage, "");
 }
 
-/* Credentials that were never good are a wrong setting: the worker ends. */
+/* Credentials that were never accepted mean a wrong setting: the worker ends. */
 static void on_refusal(ir_stage_t *stage, const ir_error_t *error) {
     set_fault(stage, error->text);
     atomic_store(&stage->refused, true);

@@ -29,7 +29,7 @@ typedef struct ir_stage_work {
     /* Called at the same times: whether stored data is still in place. A failure counts like one of
      * `run`. NULL: nothing to check. */
     ir_status_t (*present)(void *context, ir_error_t *error);
-    void *context; /* used only by the stage's thread, from start to join */
+    void *context; /* used only by the stage's thread, from its start until it is joined */
 } ir_stage_work_t;
 
 typedef struct ir_stage_options {
@@ -46,8 +46,8 @@ typedef struct ir_stage_options {
 ir_status_t ir_stage_start(const ir_stage_work_t *work, const ir_stage_options_t *options,
                            ir_stage_t **stage, ir_error_t *error);
 
-/* Hands a batch over, which belongs to the stage until it is passed on. Only one thread may give to
- * a stage. */
+/* Passes a batch to the stage, which owns it until it passes the batch on. Only one thread may pass
+ * batches to a stage. */
 void ir_stage_give(ir_stage_t *stage, ir_batch_t *batch);
 
 /* Whether the server has been available at least once. Any thread. */
@@ -61,15 +61,15 @@ bool ir_stage_refused(ir_stage_t *stage, ir_error_t *why);
  * false. Any thread. */
 bool ir_stage_ready(ir_stage_t *stage, ir_buffer_t *reasons);
 
-/* Whether the stage has no batch, in hand or waiting. Any thread; exact only for the thread that
- * gives. */
+/* Whether the stage has no batch, neither in progress nor waiting. Any thread; exact only for the
+ * thread that passes batches to the stage. */
 bool ir_stage_idle(const ir_stage_t *stage);
 
 /* Gives up the current batch at its next failure, and passes all batches on undone. Any thread. */
 void ir_stage_abandon(ir_stage_t *stage);
 
-/* Lets the stage finish the batches it was given, waits for the thread, and frees the stage. Join
- * the stage that gives first. NULL is allowed. Returns true when every batch was done, false when
+/* Lets the stage finish its batches, waits for the thread, and frees the stage. Join an earlier
+ * stage before the next one. NULL is allowed. Returns true when every batch was done, false when
  * some were abandoned. */
 bool ir_stage_join(ir_stage_t *stage);
 

@@ -20,7 +20,7 @@ struct event_base;
 typedef enum ir_worker_phase {
     IR_PHASE_STARTING, /* waiting for the stores; not consuming yet */
     IR_PHASE_RUNNING,
-    IR_PHASE_STOPPING, /* accepts no more messages; finishes those in progress */
+    IR_PHASE_STOPPING, /* accepts no further messages and finishes those in progress */
     IR_PHASE_STOPPED   /* the loop is ending */
 } ir_worker_phase_t;
 
@@ -54,11 +54,12 @@ typedef struct ir_worker {
     size_t n_parked;
     uint32_t next_aside;
     uint32_t held[IR_PARTITIONS_MAX]; /* number of set-aside messages per partition */
-    int64_t told_ns; /* limits log lines about motes in doubt: the second, and the lines in it */
+    int64_t told_ns; /* limit on log lines about motes in doubt: the current second, and its number
+                      * of lines */
     unsigned told;
 
     ir_worker_phase_t phase;
-    bool welcome;  /* the broker let it in once, so a refusal may pass */
+    bool welcome;  /* the broker accepted the login once, so a later refusal may be temporary */
     bool complete; /* was ready once, so start-timeout no longer applies */
     int64_t started_ns, stopping_ns;
     bool abandoned;
@@ -74,7 +75,7 @@ void ir_worker_fail(ir_worker_t *worker, ir_status_t status, const char *text);
 /* intake.c: starts consuming. */
 ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error);
 
-/* Passes collecting batches on when it is time, and pauses or resumes the transport. */
+/* Passes collecting batches on when they are due, and pauses or resumes the transport. */
 void ir_intake_dispatch(ir_worker_t *worker);
 
 /* finish.c: acknowledges batches that came back from the last stages, and passes on messages that

@@ -50,7 +50,8 @@ static void advance_phase(ir_worker_t *worker) {
     }
 }
 
-/* Ends the worker if a store refuses it at the start; worker/intake.c does so for the broker. */
+/* Ends the worker if a store refuses its credentials at the start; worker/intake.c does so for the
+ * broker. */
 static void check_refusal(ir_worker_t *worker) {
     ir_error_t why;
     if (worker->phase == IR_PHASE_STARTING && ir_pipeline_refused(worker->main_pipeline, &why)) {
@@ -117,7 +118,7 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
         abandon(worker);
     }
     worker->phase = IR_PHASE_STOPPING;
-    /* Proofs take long, and the next worker makes its own. */
+    /* Proofs take long, and the next worker repeats them. */
     ir_pipeline_abandon(worker->aside_pipeline);
     if (worker->stream != NULL) {
         worker->transport->stop(worker->stream);

@@ -11,8 +11,8 @@
 void ir_qartod_alone(const ir_limits_t *limits, double value, int64_t time_ns,
                      uint8_t flags[static IR_TEST_COUNT]);
 
-/* Sets those that also depend on its predecessor; NULL: it is the first point of its series. Spike
- * and flat line, which later points decide, are evaluated by quality.c. */
+/* Sets the flags that also depend on the previous point; NULL: this is the first point of its
+ * series. Spike and flat line, which later points decide, are evaluated by quality.c. */
 void ir_qartod_after(const ir_limits_t *limits, const ir_point_t *before, double value,
                      int64_t time_ns, uint8_t flags[static IR_TEST_COUNT]);
 

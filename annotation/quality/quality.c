@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUES_MIN 3 /* for the spike test; a third point decides the first two */
+#define VALUES_MIN 3 /* for the spike test: the third point decides the flags of the first two */
 
 struct ir_quality {
     ir_series_table_t *series;
@@ -251,7 +251,7 @@ static void flag_in_order(decision_t *decision, ir_series_state_t *series,
     series->last[0].aggregate = observation->aggregate;
 }
 
-/* Such a point does not enter the series: otherwise one wrong clock would make all later points
+/* Such a point is not added to the series: otherwise one wrong clock would make all later points
  * late. */
 static bool is_ahead(const ir_message_t *message, const ir_observation_t *observation) {
     return message->arrival_ns != 0 &&

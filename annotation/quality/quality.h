@@ -11,7 +11,7 @@
  * observation again, it gets that observation's flags. A point more than IR_QUALITY_AHEAD_NS ahead
  * of its message's arrival is treated like a late one, and its aggregate is at least suspect.
  *
- * A missing value (what was sent means that nothing was measured) does not enter its series: its
+ * A missing value (the sent value means "no measurement") is not added to its series: its
  * neighbours get the flags that they would have if nothing had been sent. In ioos_qc a neighbour of
  * a missing value is not tested for spikes, and the point after it not for its rate of change. */
 #ifndef IR_ANNOTATION_QUALITY_QUALITY_H

@@ -41,11 +41,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# The checkout whose stack, platforms and programs a sample uses: this one, or a subject's (builds.py).
+# The source tree whose stack, platforms and programs a sample uses: this one, or that of the subject (builds.py).
 BUILD = Path(os.environ.get("IR_BENCH_BUILD") or ROOT)
 # tools/ has the stack and the facts of the machine; platforms/ is a package in the project's root.
 sys.path[:0] = [str(BUILD / "tools"), str(BUILD)]
-# ingest/ has the guard of every program; that of a subject comes first, if it has one.
+# ingest/ has the module `guard` that every program uses. If the subject's source tree has one, it takes precedence.
 sys.path.append(str(ROOT / "ingest"))
 # Guests of all builds use the same images.
 os.environ.setdefault("IR_IMAGES", str(ROOT / "out" / "lab" / "images"))

@@ -31,12 +31,12 @@ class Compared:
     measure: str
     title: str
     primary: bool
-    finding: object = None  # comparison.Finding; None: no ratio; `why` holds the reason
+    finding: object = None  # a comparison.Finding; None: no ratio, for the reason in `why`
     why: str = ""
     beside: str = ""  # a remark beside the figure
     ordinary: bool = True  # compared with the run's reference
     doubt: str = ""  # the failed proof because of which there is no verdict
-    medians: tuple = ()  # of the other subject and of this one; () without a ratio
+    medians: tuple = ()  # of the other subject and of this one; () if there is no ratio
 
     @property
     def word(self):
@@ -80,8 +80,8 @@ class Compared:
 
 @dataclass(frozen=True)
 class Proof:
-    """A check of the report itself. The verdicts about these measures and subjects depend on it; without any named, all
-    verdicts do."""
+    """A check of the report itself. Verdicts about these measures and subjects depend on it; if none are named, all
+    verdicts depend on it."""
 
     kind: str  # of proofs.py
     name: str
@@ -104,8 +104,8 @@ class Analysis:
     against: dict  # {subject: the subject it is compared with}
     on_purpose: dict  # {subject: rows of the sheet of likeness that differ on purpose}
     samples: list
-    done: dict  # {block: {subject: sample}} of those that count
-    resolution: dict = field(default_factory=dict)  # measure: half-width of the reference against itself
+    done: dict  # {block: {subject: sample}} of the samples that count
+    resolution: dict = field(default_factory=dict)  # measure: half-width of the interval of the reference against itself
     compared: list = field(default_factory=list)
     within: list = field(default_factory=list)  # within.Within
     proofs: list = field(default_factory=list)  # Proofs
@@ -137,7 +137,7 @@ class Analysis:
         return {block: value for block, value in found.items() if value is not None}
 
     def median(self, subject, measure):
-        """The median; None when it was never measured."""
+        """The median of a measure; None if it was never measured."""
         return statistics.median(by) if (by := self.values(subject, measure).values()) else None
 
     def measures(self):
@@ -239,7 +239,7 @@ def generator_cost(found):
 
 
 def prove_losses(found):
-    """A loss that certainly exists must be found, in each subject separately."""
+    """The proof that the run finds a loss that certainly exists, in each subject separately."""
     for measure in found.kind.losses:
         for subject in found.subjects:
             values = list(found.values(subject, measure).values())
@@ -261,7 +261,7 @@ def judge_quota(found):
 
 
 def sheet(found, subject):
-    """Rows of likeness over all blocks; the worst result counts."""
+    """Rows of the sheet of likeness over all blocks; the worst result counts."""
     rows = {}
     first = found.against[subject]
     for block in blocks.pairs(found.done, first, subject):
@@ -274,7 +274,7 @@ def sheet(found, subject):
 
 
 def measured_rows(found, first, second):
-    """Rows of likeness from measured values: medians that may differ at most by a given factor."""
+    """Rows of the sheet of likeness for measured values: their medians may differ at most by a given factor."""
     for measure, factor in found.kind.alike(found.plan["scouted"]).items():
         values = pairs(found, first, second, measure)[:2]
         if values[0]:
@@ -312,8 +312,8 @@ def compare(found, subject, measure, level, primary=None):
 
 
 def doubly_counted(found, subject, measure, finding):
-    """The kernel counts processor time in two ways: busy ticks, and wall time minus idle time. A difference smaller
-    than the gap between the two is not claimed."""
+    """The kernel counts processor time in two ways: busy ticks, and wall time minus idle time. If a difference is
+    smaller than the gap between the two, the report does not claim it."""
     stretch = measure.rpartition(".")[0]
     first = found.against[subject]
 

@@ -11,13 +11,14 @@ STORES = ("documents", "graph")
 WORKER = "worker."  # prefix of ir-worker's settings in a subject's settings
 DO = ('cd "${RIVER_ROOT-}/run/river/service" && verb=$1 && shift && '
       'for each in "$@"; do sv -w 30 "$verb" "$PWD/$each"; done')
-# Also removes each worker's note that its stores are set up, which would make it refuse empty ones.
+# Also removes each worker's note that its stores were set up: a worker with this note would refuse empty stores.
 EMPTY = 'cd "${RIVER_ROOT-}/var/lib/river" && rm -rf stores && for each in "$@"; do rm -rf "$each/db" "$each/stores"; done'
 
 
 class BenchStack(guests.GuestStack):
-    """`topology`: text that replaces a file of platforms/topologies/. Without `stored` workers write nothing, although
-    the stores' servers run. A sample may start several stacks one after the other, each in its own `folder`."""
+    """`topology`: text that replaces a file of platforms/topologies/. If `stored` is false, workers write nothing,
+    although the stores' servers run. A sample may start several stacks one after the other, each in its own
+    `folder`."""
 
     def __init__(self, made_for, registry, topology="", stored=True, folder="stack"):
         parameters, subject = made_for.parameters, made_for.subject
@@ -81,7 +82,7 @@ class BenchStack(guests.GuestStack):
         self.each_guest(DO, STORES, "stop")
 
     def empty_stores(self):
-        """Resets all stores to the empty state that they had after booting."""
+        """Resets all stores to the empty state that they had after the boot."""
         self.stop_stores()
         self.each_guest(EMPTY, (*STORES, "worker"))
         self.each_guest(DO, STORES, "start")

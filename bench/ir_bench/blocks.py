@@ -33,6 +33,6 @@ def pairs(by_block, first, second):
 
 
 def reasons(sample, measure):
-    """Why a measure of a sample counts as disturbed: what happened in its stretch, and what the canaries show."""
+    """Why a measure of a sample counts as disturbed: events during its measurement, and the canaries' results."""
     return [each for stretch, some in sample["disturbed"].items() if not stretch or measure.startswith(f"{stretch}.")
             for each in some]

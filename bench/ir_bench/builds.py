@@ -1,9 +1,10 @@
 """The two sides of `ir-bench compare` as subjects of one run: commits, settings, or both.
 
-A side is COMMIT, KEY=VALUE or COMMIT,KEY=VALUE,…; "." is this folder as it is. A commit is unpacked into
-out/bench/builds/COMMIT and built there. Its programs run in its guests, and its tools/ and platforms/ make the guests,
-so broker settings and balancer rules are the commit's too. The measuring code is this folder's on both sides:
-generator, canary, and this package. A key is a parameter of the experiment, `profile`, or worker.SETTING of ir-worker.
+A side is COMMIT, KEY=VALUE or COMMIT,KEY=VALUE,…; "." is the working folder. A commit is unpacked into
+out/bench/builds/COMMIT and built there. Its programs run in its guests. Its tools/ and platforms/ make the guests, so
+broker settings and balancer rules also come from the commit. The measuring code (generator, canary, this package) comes
+from the working folder for both sides. A key is a parameter of the experiment, `profile`, or worker.SETTING of
+ir-worker.
 """
 
 import dataclasses

@@ -66,7 +66,7 @@ def add_request(verb):
                                                       "host supports")
     verb.add_argument("--profiles", default="default", help="of guests, as platforms/profiles has them")
     verb.add_argument("--minutes", type=float, help="for the whole run; default: the time for six blocks of each experiment, "
-                                                    "at least 20")
+                                                    "but at least 20")
     add_repeats(verb)
     verb.add_argument("--seed", type=int, default=None)
 
@@ -74,7 +74,7 @@ def add_request(verb):
 def add_compare(verb):
     compare = verb.add_parser("compare", help="two commits or settings in one run, or two runs side by side")
     for side in ("A", "B"):
-        compare.add_argument(side, help="COMMIT ('.': this folder as it is), KEY=VALUE,…, COMMIT,KEY=VALUE,…, or a run's folder")
+        compare.add_argument(side, help="COMMIT ('.': the working folder), KEY=VALUE,…, COMMIT,KEY=VALUE,…, or a run's folder")
     compare.add_argument("--experiment", default="quick")
     compare.add_argument("--platform", default="bare", help="NAME[:KIND] of all guests")
     compare.add_argument("--minutes", type=float)
@@ -245,8 +245,8 @@ def plan_minutes(words):
 
 
 def stored_runs(asked):
-    """Analyses of the stored runs of an experiment in its present form with at least two blocks. Runs of an earlier
-    form are skipped."""
+    """Analyses of the stored runs of an experiment that have at least two blocks. Runs of an earlier version of the
+    experiment are skipped."""
     for place in sorted(OUT.glob(f"*/{asked.name}/plan.json")):
         if place.parts[-3] == LATEST:
             continue

@@ -19,7 +19,7 @@ LEVEL = 0.95
 EQUIVALENCE = 0.05
 BOOTSTRAP_RESAMPLES = 1000
 BOOTSTRAP_SEED = 20130501
-FAR = 500  # standard errors: here power is 1; much farther out the library's non-central t crashes
+FAR = 500  # in standard errors: at this distance the power is 1; far beyond it, the library's non-central t crashes
 
 # The possible results of a comparison.
 VALUES = "values"  # too few pairs: only the figures are given

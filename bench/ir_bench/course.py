@@ -1,5 +1,5 @@
-"""Runs one experiment of a run: scouting; blocks of samples until the precision, the number of repeats or the time is
-reached; then the proofs that need their own guests."""
+"""Runs one experiment of a run: scouting (measurements before the first block); blocks of samples until the precision,
+the number of repeats or the time limit is reached; then the proofs that need their own guests."""
 
 import itertools
 import os
@@ -17,10 +17,10 @@ CANARIES = 5
 PREPARE_SECONDS = 1200
 LOOP = "loop"  # the experiment whose samples serve as a proof
 SCOUTING = -1  # used in place of a block's number
-PATIENCE = 6  # time limit of a sample: this many times its usual seconds,
+PATIENCE = 6  # time limit of a sample: its usual seconds times this,
 PATIENCE_SECONDS = 300  # plus this, in case a guest does not boot
 FREE_MIB = 1024  # free disk space that a sample needs to start
-GIVEN_UP = 2  # after so many failures in a row a subject is left out
+GIVEN_UP = 2  # after this many failures in a row a subject is left out
 MIB = 1 << 20
 
 
@@ -82,8 +82,8 @@ class Course:
             self.plan["prepared_seconds"][platform] = time.monotonic() - begun
 
     def scout(self):
-        """Records what the canaries show before anything runs, and what the kind must know before its first block.
-        These values never change."""
+        """Records the canaries' results before anything runs, and the values that the kind needs before its first
+        block. These values never change."""
         machine.settle(self.part.path)
         machine.await_quiet(sample.QUIET_SECONDS)
         canaries = [machine.canary(CANARY, self.part.path) for _ in range(CANARIES)]
@@ -175,7 +175,7 @@ class Course:
         return "precision" if block >= repeats[0] and self.precise(samples) else ""
 
     def precise(self, samples):
-        """Whether every requested precision is reached, for every subject that has the measure."""
+        """Whether the requested precision of every measure is reached, for every subject that has the measure."""
         good = blocks.good(samples)
         level = comparison.corrected_level(len(self.asked.primary))
         for measure, wanted in self.asked.precision.items():
@@ -197,8 +197,8 @@ class Course:
         self.part.write("status.json", {"status": "done", "ended_by": why, "ended": time.time()})
 
     def loops(self):
-        """Returns {platform: result of the loop's proof} for every platform that took part to the end. Emulated guests,
-        whose figures are in no ratio, need none."""
+        """Returns {platform: result of the loop's proof} for every platform that was measured to the end. Emulated
+        guests need no proof, because no ratio includes their figures."""
         found = {}
         gone = self.left_out(self.part.samples())
         for subject in self.subjects:

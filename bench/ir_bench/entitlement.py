@@ -1,7 +1,7 @@
 """The share that a guest is entitled to beside its twin, and the levers that limit the twin.
 
-If two guests of equal shares both want all processors, each is entitled to a half. Losing the other half is no fault of
-the platform; only a further loss is called interference.
+If two guests of equal shares both want all processors, each is entitled to a half. The loss of the other half is not
+the platform's fault. Only a further loss is called interference.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ UNBOUND_BITS = 10**11
 
 def fair_rate(processors, victim, outside, twin):
     """The fraction of its rate, at most 1, that a guest keeps by shares alone. All arguments are in processors.
-    `processors`: how many exist. `victim`: what the guest used when alone. `outside`: what processes outside used for
-    its load then; they scale with the load and come first, because their share exceeds their use. `twin`: what the twin
-    uses. The twin is entitled to half of the rest, or to what it uses if that is less."""
+    `processors`: how many exist. `victim`: what the guest used when alone. `outside`: what processes outside the guest
+    used for its load at that time. Their use is proportional to the load, and they get it first, because their share
+    exceeds it. `twin`: what the twin uses. The twin is entitled to half of the rest, or to what it uses if that is
+    less."""
     if victim <= 0:
         return 1.0
     # In the first case r * victim = (processors - r * outside) / 2; in the second r * victim = processors - r * outside

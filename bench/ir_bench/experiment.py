@@ -54,7 +54,7 @@ class Experiment:
 
 def conform(where, value, shape, optional=()):
     """Raises an error unless the value has the shape. A shape is a type, a tuple of types, [shape] for a list, or {key:
-    shape} for a table with exactly those keys, of which the optional ones may be missing."""
+    shape} for a table. A table has exactly these keys; optional ones may be missing."""
     if isinstance(shape, dict):
         conform(where, value, dict)
         if unknown := sorted(set(value) - set(shape)):
@@ -122,7 +122,7 @@ def read(name):
 
 
 def of(part):
-    """The Experiment that belongs to an experiment's folder in a run."""
+    """Reads the Experiment of an experiment's folder in a run."""
     return parse(part.name, (part.path / "experiment.toml").read_text(encoding="utf-8"))
 
 

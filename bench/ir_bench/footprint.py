@@ -1,4 +1,4 @@
-"""Measures what guests take of their host: memory pages of their processes, and disk blocks."""
+"""Measures the memory pages and disk blocks of the host that guests use."""
 
 import os
 from pathlib import Path

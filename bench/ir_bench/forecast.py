@@ -1,4 +1,4 @@
-"""Forecasts the cost at a rate that was not measured, with an interval, from the rates that were.
+"""Forecasts the cost at a rate that was not measured, with an interval, from the measured rates.
 
 Processor time per observation falls with the rate, for two reasons. Fixed work of b per second is shared by more
 observations. And batches grow with the rate (docs/architecture.md, group commit): to m + rate · t observations, where m
@@ -106,7 +106,7 @@ def mean_log(values):
 
 
 def curve_error(guests):
-    """The largest error (of logarithms) at an inner rate that was left out of the fit."""
+    """The largest error (in logarithms) at an inner rate when that rate is left out of the fit."""
     rates = sorted(guests[0])
     return max(abs(mean_log(predictions(without(guests, rate), rate)) - mean_log([points[rate] for points in guests]))
                for rate in rates[1:-1])

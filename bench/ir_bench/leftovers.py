@@ -1,5 +1,5 @@
 """Removes what a killed sample or proof left on the host: processes, guests, networks, control groups, mounts. The lab
-finds all of it through its own folder, never by a name."""
+finds all of this through its own folder, never by name."""
 
 import shutil
 import signal
@@ -36,7 +36,7 @@ def ir_platform(lab, netns, *words, seconds=DESTROY_SECONDS):
 
 
 def clear(folder):
-    """Ends everything of the sample that still runs and deletes its guests' files. LabError when something remains."""
+    """Ends all processes of the sample that still run and deletes its guests' files. LabError if something remains."""
     group = generator_of(folder)
     for _ in range(KILL_ROUNDS):
         if not group.processes():

@@ -1,15 +1,15 @@
 """The sheet of likeness: what two guests must have in common before their figures may be compared.
 
-Each row is read from both guests while they run. The values are the same; or they differ in a way that belongs to the
-platform (how the network is attached, the user that services run as); or they differ in what is compared on purpose
-(two commits, two settings); or they differ otherwise. In the last case no ratio is printed.
+Each row is read from both guests while they run. There are four results. The values are the same. They differ in a
+property of the platform (how the network is attached, the user that services run as). They differ in what is compared
+on purpose (two commits, two settings). Or they differ otherwise; then no ratio is printed.
 """
 
 from platforms.lab import verbs
 
 SAME, PART, PURPOSE, DIFFERENT = "same", "part of the platform", "what is compared", "different"
 
-# Properties of the platform itself: a difference in them is what the comparison is about.
+# Properties of the platform itself: the comparison is about such differences.
 OF_THE_PLATFORM = ("network", "user", "kernel", "root filesystem", "data filesystem", "mount options", "write cache")
 # Rows in which two commits, two settings of the pipeline, or two profiles may differ.
 OF_BUILDS = ("programs", "broker settings", "worker settings", "services")

@@ -1,5 +1,5 @@
 """Named loads for one guest, each measured for a few seconds: the pipeline at a fixed rate and at full speed, and one
-tool each for processors, memory, disk and network. A guest may have a twin of equal size beside it, which does
+tool each for processors, memory, disk and network. A guest may have a twin: a second guest of equal size that does
 something else.
 
 Kinds that use them include PARAMETERS in their parameters, and use scout() for scouting.
@@ -35,7 +35,7 @@ PARAMETERS = {
                                                       "warm_up_seconds")},
     "fixed_share": base.NUMBER,  # of the reference's full speed
     "fixed_seconds": base.NUMBER, "full_seconds": base.NUMBER, "tool_seconds": int,  # seconds of one measurement
-    "settle_seconds": base.NUMBER,  # seconds from a stressor's start to the measurement
+    "settle_seconds": base.NUMBER,  # seconds between the start of a stressor and the measurement
 }
 MEASURES = {
     **{what: pipeline.Kind.measures[what] for what in ("p50_ms", "rate", "boot_seconds", "memory_mib")},
@@ -103,7 +103,8 @@ class Sample(pipeline.Sample):
         return f"--rate={self.scouted['fixed_rate'] // self.slower}"
 
     def take(self, stretch, load):
-        """Measures a load once. Its value becomes a measure of the stretch, or a note says why there is none."""
+        """Measures a load once. Its value becomes a measure of the stretch (a named interval of the sample), or a note
+        says why there is none."""
         if load in PIPELINE:
             self.pipeline(stretch, load, self.scouted)
         else:

@@ -58,8 +58,8 @@ def disk_counters(directory):
 
 
 def settle(directory):
-    """Writes out and trims what the last sample left, so that this does not happen during the next one; drops the page
-    cache. A trim that takes too long is given up; the canary then shows what the disk does."""
+    """Syncs and trims the disk, so that this work of the last sample does not continue during the next one, and drops
+    the page cache. A trim that takes too long is abandoned; the canary then shows the state of the disk."""
     os.sync()
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(["fstrim", str(directory)], check=False, capture_output=True, timeout=TRIM_SECONDS)
@@ -106,7 +106,7 @@ def kernel_seconds(proc=Path("/proc")):
 
 @dataclass(frozen=True)
 class Moment:
-    """A reading of the clocks. `guest` and `generator`: seconds of their control groups, or of the domain."""
+    """A reading of the processor clocks. `guest` and `generator`: seconds of their control groups, or of the domain."""
 
     monotonic: float
     stat: dict
@@ -123,13 +123,13 @@ def look(guest_seconds, generator_seconds):
 
 def parts(before, after, processors):
     """Seconds of processor time between two readings, by part. `other` is what no part accounts for: other processes.
-    `busy_by_idle` is wall time minus idle time; it shows the error of /proc/stat's own counting."""
+    `busy_by_idle` is wall time minus idle time; it shows the error in the counts of /proc/stat."""
     wall = after.monotonic - before.monotonic
     stat = {name: after.stat[name] - before.stat[name] for name in FIELDS}
     busy = sum(stat[name] for name in BUSY)
     guest, generator = after.guest - before.guest, after.generator - before.generator
-    # Per thread, because a thread that ends takes the time of its whole life out of the sum. The kernel ends threads
-    # that were idle for minutes.
+    # Counted per thread: when a thread ends, its time disappears from the sum. The kernel ends threads that were idle
+    # for minutes.
     kernel = sum(seconds - before.kernel.get(thread, 0) for thread, seconds in after.kernel.items())
     return {
         "wall": wall,
@@ -182,7 +182,7 @@ def slow_canaries(thresholds, canaries):
 
 
 def shares_taken(thresholds, used, processors):
-    """Descriptions of what others took of the processors beyond a threshold. `used` is the result of parts()."""
+    """Describes the processor time that others used beyond a threshold. `used` is the result of parts()."""
     found = []
     available = used["wall"] * processors
     for name, who in TAKEN.items():

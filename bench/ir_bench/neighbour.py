@@ -1,5 +1,5 @@
-"""An unrelated load on the host that comes and goes while a run measures, to test what the run then says. It is one
-process outside of all control groups of the run: to the run it is one of the host's other programs."""
+"""An unrelated load on the host that comes and goes during a run, to test what the run then reports. It is one process
+outside of the run's control groups, so the run sees it like any other program of the host."""
 
 import contextlib
 import subprocess
@@ -27,7 +27,7 @@ WORK = {"cpu": compute, "memory": copy}
 
 @contextlib.contextmanager
 def running(name):
-    """Runs the load beside what the block does; "" runs none."""
+    """Runs the load during the block; "" runs none."""
     if not name:
         yield
         return

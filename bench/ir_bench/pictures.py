@@ -13,7 +13,7 @@ from matplotlib import pyplot  # noqa: E402
 
 WIDTH = 5  # inches, so that letters are large enough on a telephone
 INK, ACCENT, FAINT, WARN = "#3b82c4", "#c0504d", "#9aa5b1", "#a64ac9"
-MARKS = "os^Dv<>p"  # markers, so that subjects differ in more than colour
+MARKS = "os^Dv<>p"  # markers, so that subjects differ not only in colour
 
 
 def svg(figure):
@@ -25,8 +25,8 @@ def svg(figure):
 
 
 def ratios(title, rows, equivalence, resolution):
-    """`rows`: (name, comparison.Finding) for one measure. A ratio of 1 means no difference; the band is what counts as
-    none."""
+    """`rows`: (name, comparison.Finding) for one measure. A ratio of 1 means no difference; the band shows the ratios
+    that count as no difference."""
     figure, axes = pyplot.subplots(figsize=(WIDTH, 0.7 + 0.5 * len(rows)))
     axes.axvspan(1 / (1 + equivalence), 1 + equivalence, color=FAINT, alpha=0.2, lw=0)
     axes.axvline(1, color=FAINT, lw=1)

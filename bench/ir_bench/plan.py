@@ -87,11 +87,11 @@ def parse(name, text):
     return found
 
 
-# ---- what the run says ----
+# ---- figures of the run ----
 
 
 class Figures:
-    """Figures over the guests of those subjects of a run that are the same thing."""
+    """Figures over all guests of the subjects of a run that are equal (a subject and its repetition)."""
 
     def __init__(self, fixed, samples, subjects):
         """`fixed`: the fixed rates of the run's plan."""
@@ -161,7 +161,7 @@ def rows(network, figures):
         files = math.ceil(network.aim / full.low)
         worker += (f"; those of one server share its SQLite file, which takes {full.low:,.0f}/s: {files} for the load, each "
                    "on its own server, which stores the documents of its own motes only")
-    shapes = (  # role, copies of the work, spare ones, fewest, processors per server, what limits the forecast
+    shapes = (  # role, copies of the work, spare servers, fewest servers, processors per server, what limits the forecast
         ("balancer", 1, spare, 1, network.cores, "one is active; the others are on standby"),
         ("gateway", 1, spare, 1, 1, "a gateway uses at most one processor; throughput is assumed to grow with their number "
                                     "(measured with one)"),
@@ -203,7 +203,7 @@ def load_lines(network):
 
 
 def test_lines(figures, hold_out):
-    """The result of the forecast's test. NotEnough when it fails."""
+    """Returns the result of the forecast's test. Raises NotEnough if it fails."""
     guests = figures.curves("guest_cpu_us")
     if hold_out and hold_out not in figures.rates:
         raise NotEnough(f"the run has no rate '{hold_out}'; it has {', '.join(figures.rates) or 'none'}")
@@ -278,7 +278,8 @@ def disk_lines(network, figures):
 
 ASSUMPTIONS = (
     "An observation costs as much on these servers as on the measured one. Another processor or disk: run `sizing` there.",
-    "Servers add up. The run had one of each role on one machine; how servers hinder each other was not measured.",
+    "The throughput of several servers is assumed to add up. The run had one server of each role on one machine; how servers "
+    "affect each other was not measured.",
     "Each open connection of a mote takes memory of the brokers and the balancer. These figures do not include it.",
     "Full stores are assumed to cost as much as empty ones. Bytes per observation are those of fresh stores. MongoDB's "
     "include its operations log, which grows up to 256 MiB, so they are rather too high.",
@@ -286,7 +287,7 @@ ASSUMPTIONS = (
 
 
 def write(network, figures, asked, source, hold_out=""):
-    """The plan as Markdown. NotEnough when there can be none."""
+    """Returns the plan as Markdown. Raises NotEnough if the run does not allow a plan."""
     require_agreement(network, asked)
     parts = (
         ("Load", listed(load_lines(network))),

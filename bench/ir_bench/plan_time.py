@@ -90,7 +90,7 @@ def cell(scatter, effect, level, minutes):
 
 
 def title(primary, analyses):
-    """The title, without a rate that was never determined."""
+    """The title of a measure, without the rate if it was never determined."""
     if analyses:
         return analyses[-1].describe(primary.measure, primary.title)
     return primary.title.format_map(defaultdict(lambda: "…"))

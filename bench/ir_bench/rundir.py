@@ -23,7 +23,7 @@ from pathlib import Path
 
 import guard
 
-FORMAT = 1  # grows with every change of these files that another version of this package cannot read
+FORMAT = 1  # increases with every change of these files that another version of this package cannot read
 SAMPLES = "samples.jsonl"
 CHECKSUMS = "checksums"
 LATEST = "latest"  # the link to the last run
@@ -79,7 +79,7 @@ class Part(Folder):
         return folder
 
     def append(self, sample):
-        """Returns when the sample is on disk. First removes a line that a crash left incomplete."""
+        """Appends a sample, and returns when it is on disk. First removes an incomplete line that a crash left."""
         path = self.path / SAMPLES
         with open(path, "ab+") as file:
             file.seek(0)
@@ -90,7 +90,7 @@ class Part(Folder):
             os.fsync(file.fileno())
 
     def samples(self):
-        """Every complete line; a line that a crash left incomplete is skipped."""
+        """Returns every complete line; skips an incomplete line that a crash left."""
         try:
             lines = (self.path / SAMPLES).read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -98,7 +98,7 @@ class Part(Folder):
         return [json.loads(line) for line in lines[:-1]]
 
     def done(self):
-        """The (block, subject) pairs that need no further attempt."""
+        """Returns the (block, subject) pairs that need no further attempt."""
         return {(each["block"], each["subject"]) for each in self.samples()}
 
 
@@ -139,7 +139,7 @@ class RunDir(Folder):
         """The folders of the run's experiments, in order."""
         return [Part(self, name) for name in self.read("run.json")["experiments"]]
 
-    # ---- whether it is as it was ----
+    # ---- checksums ----
 
     def files(self):
         for path in sorted(self.path.rglob("*")):

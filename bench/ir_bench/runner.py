@@ -120,7 +120,7 @@ class Run:
         return experiment.of(part), [Subject(**each) for each in self.asked["subjects"][part.name]]
 
     def one(self, part, deadline):
-        """Runs an experiment. Returns the seconds that went into making images, which do not count as its time."""
+        """Runs an experiment. Returns the seconds for making images, which do not count towards its time."""
         asked, subjects = self.planned(part)
         if part.has("plan.json"):
             course, prepared = Course(part, asked, part.read("plan.json")), 0

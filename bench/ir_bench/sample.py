@@ -1,6 +1,6 @@
-"""One sample, in a separate process, so that a failure in it (a hanging boot, a lost network) ends with it. This module
-has what all kinds share: the generator's control group, the quiet disk before, canaries before and after, the size of
-the guests, the sheet of likeness, the result.
+"""One sample, in a separate process, so that a failure (a hanging boot, a lost network) ends with it. This module has
+the parts that all kinds share: the generator's control group, waiting for a quiet disk, canaries before and after, the
+size of the guests, the sheet of likeness, the result.
 
 A kind's class of samples has measure(), which fills `measures`. The result is written to result.json:
 
@@ -8,7 +8,7 @@ A kind's class of samples has measure(), which fills `measures`. The result is w
     why      in words, unless it is ok
     measures, parts, canaries, disturbed, likeness, figures, no_ratio, notes
 
-The program that started this process removes what is left of the guests.
+The program that started this process removes any remains of the guests.
 """
 
 import contextlib
@@ -113,8 +113,8 @@ class Sample:
         part.replace(self.folder / "result.json")
 
     def enter_generator(self):
-        """Enters the control group for this process and all that it starts beside the guests, the same on every
-        platform."""
+        """Enters the control group for this process and all programs that it starts outside the guests; it is the same
+        on every platform."""
         self.generator.make()
         for knob, value in self.request["generator"].items():
             if self.confined or knob != "cpu.pin":
@@ -149,7 +149,7 @@ class Sample:
 
     @property
     def slower(self):
-        """The divisor of loads: 1, or more for emulated guests, whose figures are compared with nothing. Known once the
+        """The divisor of loads: 1, or more for emulated guests, whose figures are not compared. It is known once the
         guests are described."""
         return EMULATED_SLOWER if self.figures.get("emulated") else 1
 
@@ -210,7 +210,7 @@ class Sample:
         path.write_text(text, encoding="utf-8")
 
     def clocks_agree(self, what, inside, outside):
-        """Compares the seconds of one stretch by the guest's and the host's clock. More than 1 % apart makes the sample
-        invalid."""
+        """Compares the seconds of one interval by the guest's and the host's clock. If they differ by more than 1 %,
+        the sample is invalid."""
         if abs(inside - outside) > CLOCK_TOLERANCE * outside:
             self.invalid.append(f"{what}: {inside:.3f} s by the guest's clock, {outside:.3f} s by the host's")

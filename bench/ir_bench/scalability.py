@@ -49,5 +49,6 @@ def fit(points):
 
 
 def allowed(numbers, cores, generator_cores):
-    """The numbers that have a core each beside the generator's. At least the smallest, which is then alone."""
+    """The numbers for which the host has a core each, in addition to the generator's cores; at least the smallest
+    number."""
     return [each for each in sorted(numbers) if each <= max(cores - generator_cores, 1)] or [min(numbers)]

@@ -1,5 +1,5 @@
-"""Shows two runs from two machines or two days beside each other, without verdicts: the machine, its neighbours or the
-day may cause a difference as well as the intended change. The canaries show how much the machines differ."""
+"""Shows two runs from two machines or two days side by side, without verdicts. The machine, its neighbours or the day
+may cause a difference just as well as the intended change. The canaries show how much the machines differ."""
 
 import statistics
 
@@ -48,7 +48,7 @@ def write(names, analyses):
 
 
 def in_both(analyses):
-    """Returns (subject, measure) pairs that both have, in the order of the first."""
+    """Returns the (subject, measure) pairs that both runs have, in the order of the first."""
     first, second = ([(subject, measure) for subject in found.subjects for measure in found.measures()
                       if found.values(subject, measure)] for found in analyses)
     return [each for each in first if each in second]

@@ -1,5 +1,5 @@
-"""A broker with filled queues, and stores, all on this host without guests, and one worker that empties the queues. It
-measures what a worker (ours or a peer) and the servers cost.
+"""A broker with filled queues, stores, and one worker that empties the queues, all on this host without guests. It
+measures the processor time of the worker (ours or a peer) and of the servers.
 
     with Stage(folder, "mongodb", "fuseki", registry) as stage:
         stage.fill("--repeat=2")
@@ -42,8 +42,8 @@ def call(*argv, **options):
 
 
 def session_seconds(pid, proc=Path("/proc")):
-    """The processor time of all processes of the session that `pid` started, including ended ones that were waited
-    for."""
+    """The processor time of all processes in the session of `pid`, including ended ones whose parent has waited for
+    them."""
     ticks = (int(each) for _, words in machine.processes(proc) if int(words[3]) == pid for each in words[11:15])
     return sum(ticks) / machine.TICKS
 
@@ -161,7 +161,8 @@ def annotated(registry, form, *source):
 
 
 def digest_of_lines(text):
-    """A digest of the lines as a set, without the registry. Triplestores keep a double's value, not its text."""
+    """A digest of the set of lines, without the registry's. Doubles are compared by value, because triplestores do not
+    keep their text."""
     lines = {DOUBLE.sub(lambda found: repr(float(found[1])).encode(), line) for line in text.splitlines()
              if not OF_REGISTRY.search(line)}
     return hashlib.sha256(b"\n".join(sorted(lines))).hexdigest()
@@ -209,8 +210,8 @@ class Ours:
 
 
 class Peer:
-    """Another worker: a program that prints "ready" and starts, prints "done" after that many observations, and waits
-    until it is ended (bench/peers/README.md)."""
+    """Another worker: a program that prints "ready" when it starts to consume, prints "done" after that many
+    observations, and waits until it is terminated (bench/peers/README.md)."""
 
     def __init__(self, stage, name, argv, environment=None):
         self.name = name

@@ -47,7 +47,8 @@ STRESSORS = {"cpu": every_processor, "memory": half_of_the_memory, "disk": the_d
 
 @contextlib.contextmanager
 def running(guest, place, name, settle_seconds):
-    """Runs a stressor in a guest (sample.BenchGuest). Yields a function that says how it ended, or "" while it runs."""
+    """Runs a stressor in a guest (sample.BenchGuest). Yields a function that returns how it ended, or "" while it
+    runs."""
     words = ["setsid", "--wait", "/bin/sh", "-c", START, "sh", STRESSORS[name](place)]
     argv = verbs.exec_argv(guest.lab, guest.name, words)
     log = guest.sample.folder / f"{guest.name}-{name}.log"

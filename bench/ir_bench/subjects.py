@@ -5,7 +5,7 @@ from pathlib import Path
 
 from platforms.lab import Guest, Lab, registry
 
-NO_LAB = Path("/nonexistent")  # for asking a platform what it supports; nothing is made there
+NO_LAB = Path("/nonexistent")  # only for querying what a platform supports; nothing is made in it
 REFERENCE, AGAIN = "bare", "bare-again"
 
 
@@ -19,7 +19,7 @@ class Subject:
     build: str = ""  # the checkout whose programs it runs; "": this one
 
     def slowness(self):
-        """By which factor its samples take longer than on bare metal: 1 except for emulated guests."""
+        """The factor by which its samples take longer than on bare metal: 1 except for emulated guests."""
         name, _, kind = self.platform.partition(":")
         platform = registry.load(name, Lab(NO_LAB))
         return platform.patience(Guest("any", name, kind=kind or platform.kinds_here()[0]))

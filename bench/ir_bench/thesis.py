@@ -16,7 +16,7 @@ DATA = Path(__file__).resolve().parents[1] / "data" / "thesis_2013.csv"
 PLATFORMS = ("bare", "lxc", "kvm", "xen")
 HEADER = ["experiment", "metric", "unit", "better", *PLATFORMS, "no_ratio_because"]
 
-# (experiment, metric) of the thesis: the nearest measure of an experiment here.
+# (experiment, metric) of the thesis: the most similar measure of an experiment here.
 NEAREST = {
     ("worker-1000", "1000 observations by one worker from queue into all stores"): "bursts.seconds",
     ("components", "RabbitMQ publish 50000 by 8 threads"): "publish.seconds",

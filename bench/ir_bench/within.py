@@ -1,5 +1,5 @@
-"""Statements about measures that are ratios themselves: two measurements of one guest in one sample, without a second
-boot between them (stressed and calm, with a limit and without). The question is whether such a ratio differs from 1."""
+"""Statements about measures that are themselves ratios: of two measurements of one guest in one sample and one boot
+(stressed and calm, with a limit and without). They say whether such a ratio differs from 1."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Within:
 
 
 def findings(found):
-    """Findings for every subject, including the reference. `found` is an analysis. Emulated guests have values and no
-    verdict."""
+    """Returns findings for every subject, including the reference. `found` is an analysis. Emulated guests have values
+    but no verdict."""
     chosen = {each.measure for each in found.experiment.primary}
     corrected = comparison.corrected_level(len(chosen))
     told = []

@@ -34,7 +34,8 @@ static long post(CURL *curl) {
     return status;
 }
 
-/* Seconds until the next try: what the answer asks for, else twice as long each time. */
+/* Returns the seconds until the next try: the answer's Retry-After, otherwise twice the previous
+ * time. */
 static unsigned wait_time(CURL *curl, unsigned pause) {
     curl_off_t asked = 0;
     curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &asked);

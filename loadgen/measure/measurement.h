@@ -1,5 +1,5 @@
-/* Measures a period: the counts at its beginning and end, and the latencies of the messages
- * answered in between. One thread. */
+/* Measures a period: counts at its beginning and its end, and latencies of the messages answered in
+ * between. One thread. */
 #ifndef IR_LOADGEN_MEASURE_MEASUREMENT_H
 #define IR_LOADGEN_MEASURE_MEASUREMENT_H
 
@@ -38,7 +38,7 @@ void ir_measurement_free(ir_measurement_t *measurement);
 /* Begins again. */
 void ir_measurement_begin(ir_measurement_t *measurement, const ir_snapshot_t *now);
 
-/* Adds what another measured. */
+/* Adds the values of another measurement. */
 void ir_measurement_add(ir_measurement_t *measurement, const ir_measurement_t *from);
 
 double ir_measurement_seconds(const ir_measurement_t *measurement);

@@ -19,7 +19,7 @@ void ir_progress_init(ir_progress_t *progress, FILE *out, bool terminal, int64_t
                                 .last_rated_ns = now_ns};
 }
 
-/* ---- what is to be shown ---- */
+/* ---- the data to show ---- */
 
 static double smooth(double before, double now) {
     return before > 0 ? before + SMOOTHING * (now - before) : now;
@@ -40,7 +40,7 @@ static void rate(ir_progress_t *progress, const ir_progress_state_t *state) {
     progress->last_rated_ns = state->now_ns;
 }
 
-/* The share of the run that is done, 0 … 1; below 0: unknown. */
+/* Returns the completed share of the run, 0 … 1; below 0: unknown. */
 static double share_done(const ir_progress_t *progress, const ir_progress_state_t *state) {
     const double passed = (double)(state->now_ns - progress->start_ns);
     double share = -1;
@@ -52,7 +52,7 @@ static double share_done(const ir_progress_t *progress, const ir_progress_state_
     return share > 1 ? 1 : share;
 }
 
-/* Seconds; below 0: nobody knows. */
+/* Seconds; below 0: unknown. */
 static double time_left(const ir_progress_t *progress, const ir_progress_state_t *state) {
     const double share = share_done(progress, state);
     const double passed = (double)(state->now_ns - progress->start_ns) / (double)IR_SECOND_NS;

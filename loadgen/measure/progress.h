@@ -19,7 +19,7 @@ typedef struct ir_progress {
     double sent_rate, done_rate;   /* observations/s, smoothed */
 } ir_progress_t;
 
-/* Where things are. */
+/* The present state of the run. */
 typedef struct ir_progress_state {
     int64_t now_ns;             /* monotonic */
     uint64_t messages, to_send; /* done and total; total 0: unknown */

@@ -26,7 +26,7 @@ typedef struct ir_trial {
 
 typedef enum ir_verdict {
     IR_VERDICT_KEPT,
-    IR_VERDICT_BEHIND,    /* messages were not sent when they were due */
+    IR_VERDICT_BEHIND,    /* the run did not keep up: too few due messages were sent */
     IR_VERDICT_BACKLOG,   /* the backlog grows */
     IR_VERDICT_SLOW,      /* the 99th percentile exceeds its bound */
     IR_VERDICT_GENERATOR, /* the generator is too slow for this rate */
@@ -45,8 +45,8 @@ typedef struct ir_search {
     unsigned n_turns;
     bool stepping; /* the bounds are close: the up-and-down method has begun */
     bool kept;     /* the last trial kept its rate */
-    unsigned same; /* stepping: latest trials in the same direction; bisecting: failed trials at
-                      `rate` */
+    unsigned same; /* while stepping: the number of successive steps in the same direction; while
+                    * bisecting: the number of failed trials at `rate` */
     bool done;
     unsigned trials;
     ir_verdict_t limit; /* why the last failed trial failed */

@@ -98,7 +98,7 @@ static void confirm(ir_producer_t *producer, ir_open_t *open) {
     ir_producer_add(&producer->repeats, open->repeat);
 }
 
-/* The stores cannot contain it, unless it was sent before and the answer was lost. */
+/* The stores cannot contain the message, unless it was sent before and the answer was lost. */
 static void refuse(ir_producer_t *producer, ir_open_t *open) {
     ir_producer_record(producer, open, false);
     ir_producer_add(&producer->messages_refused, 1);

@@ -1,6 +1,6 @@
-/* Measures how late messages were sent because of the generator. Delays caused by the target are
- * excused: the time for which it blocked due messages, and then the same time again (at least one
- * second) to catch up. One thread. */
+/* Measures how late the generator sends messages. Delays caused by the target are excused: the time
+ * for which it blocked due messages, and then the same time again (at least one second) to catch
+ * up. One thread. */
 #ifndef IR_LOADGEN_PRODUCE_LATENESS_H
 #define IR_LOADGEN_PRODUCE_LATENESS_H
 
@@ -12,7 +12,7 @@
 
 /* Starts zeroed. Times are monotonic. */
 typedef struct ir_lateness {
-    int64_t held_ns;    /* when the target began to block due messages; 0: it does not */
+    int64_t held_ns;    /* since when the target blocks due messages; 0: it does not */
     int64_t excused_ns; /* until then, lateness counts as the target's fault */
     int64_t late_us[IR_LATENESS_MAX];
     unsigned count;

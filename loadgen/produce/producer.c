@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define TURN_MESSAGES IR_LATENESS_MAX
-#define TURN_SKIPS 65536 /* messages for other producers that are skipped in one turn */
+#define TURN_SKIPS 65536 /* other producers' messages that are skipped in one turn */
 /* With a rate, due messages are sent in groups at this interval: waking for each message would cost
  * more than sending it. */
 #define TICK_NS IR_MILLISECOND_NS
@@ -144,7 +144,7 @@ static bool send_message(ir_producer_t *producer, int64_t due_ns, int64_t now_ns
 
 /* ---- what is due ---- */
 
-/* A full window must drain a little first, so that messages are sent in groups. */
+/* After the window was full, it must drain a little first, so that messages are sent in groups. */
 static bool has_window(ir_producer_t *producer) {
     const unsigned open = ir_window_count(producer->window);
     if (open >= producer->options.window) {

@@ -55,13 +55,13 @@ struct ir_producer {
     ir_answered_t *answered;
     unsigned n_answered;
     ir_schedule_t schedule;
-    bool active; /* an order is at hand */
+    bool active; /* there is a current order */
     int64_t end_ns;
     uint64_t next; /* number of the next message */
     ir_source_message_t message;
     bool loaded;        /* `message` holds the next message */
     bool full;          /* the window was full and has not drained enough yet */
-    int64_t blocked_ns; /* when the tracker ran out of room; 0: it has room */
+    int64_t blocked_ns; /* since when the tracker has had no room; 0: it has room */
     ir_lateness_t lateness;
     ir_id_t *observation_ids;
     int64_t logged_ns, logged_again_ns, logged_refused_ns;

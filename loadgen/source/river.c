@@ -24,9 +24,9 @@
 
 /* Key spaces under the seed. */
 enum { KEY_MOTE, KEY_REGION };
-/* … and under a mote's key: the slow noise of each quantity, then these. */
+/* … and under a mote's key: the slow noise of each quantity, followed by these. */
 enum { KEY_TRAITS = IR_RIVER_QUANTITIES, KEY_TIME };
-/* … and under a time's key: the jitter of each quantity, then this. */
+/* … and under a time's key: the jitter of each quantity, followed by this one. */
 enum { KEY_DEBRIS = IR_RIVER_QUANTITIES };
 
 const ir_river_quantity_t ir_river_quantities[IR_RIVER_QUANTITIES] = {
@@ -50,7 +50,7 @@ ir_river_reach_t ir_river_reach(unsigned mote) {
 
 /* ---- storms ---- */
 
-/* The runoff of an instantaneous rainfall: rises to 1 at time 1, then falls slowly. */
+/* The runoff after an instantaneous rainfall: it rises to 1 at time 1, then falls slowly. */
 static double run_off(double time) {
     return time > 0 && time < RUN_OFF ? time * exp(1 - time) : 0;
 }

@@ -21,7 +21,7 @@
 #define YEARS_BACK 20
 #define LIKELY_MARGIN 1.1
 #define ROOM_DEVIATIONS                                                                            \
-    8 /* standard deviations of the number of Poisson arrivals, each its square root */
+    8 /* allowance for Poisson arrivals: this many times the square root of their number */
 #define ROOM_MESSAGES 32 /* extra room for small numbers */
 #define YEAR_NS (INT64_C(31557600) * IR_SECOND_NS)
 #define UNKNOWN_CODE "99999"
@@ -46,7 +46,7 @@ void ir_simulation_mote(unsigned mote, char name[static IR_SIMULATION_MOTE_SIZE]
     snprintf(name, IR_SIMULATION_MOTE_SIZE, "sim-%07u", mote);
 }
 
-/* ---- what a message is ---- */
+/* ---- properties of a message ---- */
 
 static void turn_of(const ir_simulation_t *simulation, uint64_t number, ir_turn_t *turn) {
     const ir_source_options_t *options = &simulation->options;
@@ -344,7 +344,7 @@ static bool as_recorded(const ir_source_options_t *options) {
     return options->pace > 0 && options->pace <= 1;
 }
 
-/* The number of messages to leave time for; 0: unknown. */
+/* The number of messages for which the data must cover enough time; 0: unknown. */
 static double messages_of(const ir_source_options_t *options) {
     if (options->messages > 0 || options->likely <= 0) {
         return (double)options->messages;

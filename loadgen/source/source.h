@@ -35,8 +35,8 @@ typedef struct ir_source_message {
     uint64_t original; /* the message of the same mote that this one repeats; else its own number. A
                           repetition has the same body and ids, so it adds nothing to the stores */
     int64_t time_ns;   /* the first record's time in the body, if times are absolute */
-    int64_t due_ns;    /* due time at pace 1, in data time since the first message; never decreases
-                          from one message to the next */
+    int64_t due_ns;    /* time at which it is due at pace 1, in data time since the first message;
+                        * never decreases from one message to the next */
     unsigned faults;   /* ir_fault_t */
     ir_timed_t timed;
     char name[IR_SENDER_NAME_SIZE]; /* sent as message-id (AMQP) or Idempotency-Key (HTTP), not sent

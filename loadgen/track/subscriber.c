@@ -34,7 +34,7 @@ struct ir_subscriber {
     ir_subscription_t *subscription; /* the thread's */
 };
 
-/* ---- what others see ---- */
+/* ---- state for other threads ---- */
 
 static void set_state(ir_subscriber_t *subscriber, bool ready, const ir_error_t *error) {
     pthread_mutex_lock(&subscriber->mutex);

@@ -30,9 +30,10 @@ struct ir_tracker {
     size_t mask;
     const ir_motes_t *names;   /* NULL: all raw ids are known in advance */
     uint32_t *oldest, *newest; /* the oldest of each mote's messages without an id; NO_SLOT: none */
-    bool *doubtful;            /* for each mote: derived ids may be off by some places from now
-                                * on */
-    uint64_t *last;            /* number + 1 of the last first arrival, by mote and format */
+    bool *doubtful;            /* for each mote: from now on, derived ids may belong to a
+                                * neighbouring message */
+    uint64_t *last;            /* by mote and format: 1 + the number of the last message that
+                                * arrived for the first time */
     unsigned motes, formats;
     uint16_t all;
     bool any;
@@ -200,7 +201,7 @@ static void drop_from_line(ir_tracker_t *tracker, uint32_t wanted) {
     leave_line(tracker, wanted, before);
 }
 
-/* ---- what has become of a message ---- */
+/* ---- outcomes of messages ---- */
 
 const char *ir_fate_text(ir_fate_t fate) {
     static const char *const texts[IR_FATE_COUNT] = {

@@ -1,6 +1,6 @@
-/* Tracks sent messages by raw id: their times, whether the target confirmed them, and whether they
- * came back. A ring holds the last `capacity` messages, so copies are recognized even after a
- * message is complete. Producers and the subscriber share it; every call locks. */
+/* Tracks sent messages by raw id: when they were sent, whether the target confirmed them, and
+ * whether they came back. A ring holds the last `capacity` messages, so copies are recognized even
+ * after a message is complete. Producers and the subscriber share it; every call locks. */
 #ifndef IR_LOADGEN_TRACK_TRACKER_H
 #define IR_LOADGEN_TRACK_TRACKER_H
 

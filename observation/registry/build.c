@@ -43,7 +43,7 @@ ir_status_t ir_builder_name(const ir_builder_t *builder, ir_name_table_t *names,
     return ir_name_table_add(names, name, value) ? IR_OK : out_of_memory(builder);
 }
 
-/* ---- what each node is ---- */
+/* ---- kinds of nodes ---- */
 
 static const struct {
     ir_registry_term_t term, inverse;
@@ -132,7 +132,7 @@ static void note_roles(const ir_turtle_t *turtle) {
     }
 }
 
-/* ---- our terms are known and used on the right nodes ---- */
+/* ---- checks that our terms are known and used on the right nodes ---- */
 
 static bool is_ours(const ir_node_t *node) {
     const size_t size = strlen(IR_ONTOLOGY);
@@ -140,7 +140,8 @@ static bool is_ours(const ir_node_t *node) {
            memcmp(node->text.data, IR_ONTOLOGY, size) == 0;
 }
 
-/* Because of the misspelt term, its subject, and perhaps its object, may lack something. */
+/* Because of the misspelt term, a statement of its subject, and perhaps of its object, may be
+ * missing. */
 static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *statement,
                                 const ir_node_t *node) {
     statement->subject->faulty = statement->object->faulty = true;

@@ -68,7 +68,7 @@ static void row(const explanation_t *e, const char *what, where_t where, const c
             width < VALUE_WIDTH ? VALUE_WIDTH - width : 0, "", where.text);
 }
 
-/* The sensor's statement, else that of its mote or property. */
+/* Returns the sensor's statement, else that of its mote or property. */
 static const ir_fact_t *fact_of(const explanation_t *e, const ir_node_t *shared,
                                 ir_registry_term_t term) {
     const ir_fact_t *own = ir_fact_of(e->sensor, term);

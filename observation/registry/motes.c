@@ -3,7 +3,7 @@
 
 #include "observation/senml/senml.h"
 
-#define MOTE_ID_MAX 200 /* with "sensorthings." it must fit into a routing key of 255 bytes */
+#define MOTE_ID_MAX 200 /* with "sensorthings." before it, it fits into a routing key */
 
 /* ---- motes, properties, features ---- */
 

@@ -205,7 +205,7 @@ static ir_status_t set_limits(const ir_builder_t *builder, draft_t *draft) {
     draft->sensor->limits = given->object->meanings[IR_MEANING_LIMITS];
     if ((draft->sensor->unit == NULL && (draft->property == NULL || draft->property->faulty)) ||
         (draft->sensor->interval_ns == 0 && (draft->mote == NULL || draft->mote->faulty))) {
-        return IR_ERR_SYNTAX; /* reported; these nodes may have the missing statement */
+        return IR_ERR_SYNTAX; /* nodes with reported faults, which may have the missing statement */
     }
     return ir_limits_check(builder, given, draft->node, draft->sensor);
 }

@@ -92,7 +92,7 @@ const char *ir_registry_term_like(ir_view_t local) {
     ir_nearest_t nearest = ir_nearest(local);
     const bool upper = local.size > 0 && isupper((unsigned char)local.data[0]);
     for (int round = 0; round < 2;
-         round++) { /* among equals, prefers one with the same beginning */
+         round++) { /* if several are equally similar, prefers one with the same beginning */
         for (int term = IR_REGISTRY_TERM_LIMITS_CLASS; term < IR_REGISTRY_TERM_COUNT; term++) {
             const char *name = ir_registry_terms[term].iri + strlen(IR_ONTOLOGY);
             if ((isupper((unsigned char)name[0]) != 0) == (upper == (round == 0))) {

@@ -14,9 +14,9 @@
 /* ---- memory ---- */
 
 /* jansson does not check whether the allocation for a string succeeded: it continues, reports the
- * text as invalid, or reads beyond its buffer. So a failed allocation leaves the parser at once
- * (longjmp), and all its blocks are freed. For that, the blocks of a thread are chained from the
- * start of parsing until the value is freed. */
+ * text as invalid, or reads beyond its buffer. So after a failed allocation, longjmp leaves the
+ * parser at once, and all its blocks are freed. For this, each thread keeps a list of its blocks
+ * from the start of parsing until the value is freed. */
 typedef struct block {
     struct block *next;
     struct block **link; /* the pointer to this block; NULL: not chained */

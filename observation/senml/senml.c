@@ -289,7 +289,7 @@ static void note_valid(ir_senml_pack_t *pack, const ir_senml_record_t *record) {
     pack->relative = pack->relative || record->relative;
 }
 
-/* Resolved last: a record with a valid time is valid. */
+/* The time is resolved last: if it is valid, the record is valid. */
 static bool resolve_time(ir_resolver_t *resolver, ir_senml_fields_t *fields,
                          ir_senml_record_t *record) {
     const ir_senml_clock_t *clock = &resolver->clock;

@@ -17,7 +17,8 @@ typedef struct ir_pack_head {
     size_t n_records;
     unsigned version;  /* SenML's version; 0: not written */
     bool timeless;     /* no time follows */
-    bool numbered;     /* written under our own label, which readers ignore (RFC 8428, 4.4) … */
+    bool numbered;     /* written under a label of our own, which readers ignore (RFC 8428, 4.4)
+                        * … */
     uint64_t sequence; /* … with this value, to make the body unique */
 } ir_pack_head_t;
 

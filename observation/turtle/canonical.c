@@ -11,7 +11,7 @@
 #define NUMBER_SIZE 64
 #define DOUBLE_DIGITS 17 /* digits that distinguish any two values */
 #define FLOAT_DIGITS 9
-#define PART_DIGITS 9 /* of a duration: sums stay far from the limits of an int64_t */
+#define PART_DIGITS 9 /* for a duration: keeps sums far from the limits of an int64_t */
 
 /* All of these return false, with nothing appended, when the text is not valid for the type. */
 typedef bool (*append_fn)(ir_buffer_t *out, ir_view_t text);

@@ -16,16 +16,15 @@ static uint64_t place_of(ir_origin_t at) {
     return (uint64_t)at.file << 32 | at.line;
 }
 
-/* Whether this fault was already reported: several sensors may find it in a node that they
- * share. */
+/* Whether this fault was already reported: several sensors may find it in a shared node. */
 static bool is_told(ir_turtle_t *turtle, const char *text) {
     if (ir_name_table_find(&turtle->told, ir_view_text(text)) != NULL) {
         return true;
     }
     const ir_view_t kept = ir_arena_copy(turtle->arena, ir_view_text(text));
     if (kept.data != NULL) {
-        (void)ir_name_table_add(&turtle->told, kept, turtle); /* when memory is exhausted, it may be
-                                                               * reported again */
+        (void)ir_name_table_add(&turtle->told, kept, turtle); /* if memory is exhausted, the fault
+                                                               * may be reported again */
     }
     return false;
 }

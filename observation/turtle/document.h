@@ -82,7 +82,8 @@ typedef struct ir_turtle {
     ir_fact_t *first, *last;
     ir_fault_list_t *faults; /* reported faults, by file and line */
     ir_name_table_t told;    /* their texts */
-    ir_buffer_t lost;        /* texts in the files that could not be read, as far as known */
+    ir_buffer_t lost;        /* pieces of text in the files that could not be read, as far as they
+                              * are known */
     bool all_lost;           /* there are more than `lost` holds */
 } ir_turtle_t;
 
@@ -131,8 +132,8 @@ ir_status_t ir_turtle_ntriples(const ir_turtle_t *turtle, unsigned file, char **
 ir_status_t ir_turtle_fault(ir_turtle_t *turtle, ir_origin_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Reports that `node` lacks something, unless an already reported fault may explain it: a fault of
- * the node itself, or a text that could not be read and names the node. */
+/* Reports that `node` lacks something, unless a reported fault may be the cause: a fault of the
+ * node itself, or a text that could not be read and that names the node. */
 ir_status_t ir_turtle_lack(ir_turtle_t *turtle, const ir_node_t *node, ir_origin_t at,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -15,8 +15,9 @@
 #define PREFIX_SIZE 100
 #define PART_SIZE 16
 
-/* serd does not report the line of a statement, so it is given single bytes and the lines are
- * counted here. It reads one byte ahead: white space that it has read is not yet the next line. */
+/* serd does not report the line of a statement. So this file passes single bytes to it and counts
+ * the lines. serd reads one byte ahead; white space that it has read does not count as the next
+ * line yet. */
 typedef struct source {
     FILE *file;
     size_t bytes;

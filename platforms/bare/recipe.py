@@ -2,8 +2,8 @@
 services as on other platforms, its own cgroups, and its own address on the lab's bridge.
 
 There is no isolation: the processes see the host's files and network. Nothing is virtualised, so the other platforms
-are compared with this one. A guest that uses a variant of the appliance (Guest.appliance) sees the appliance's files in
-place of the host's. It then runs exactly the programs and libraries that guests of other platforms run.
+are compared with this one. If a guest uses a variant of the appliance (Guest.appliance), it sees the appliance's files
+instead of the host's. It then runs exactly the programs and libraries that guests of other platforms run.
 """
 
 import os
@@ -21,7 +21,7 @@ from ..lab.payload import assignments, server_variables, write_tree
 from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats, ends
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
-# Servers of the roles, with their groups in tools/install. A guest needs only the servers of its roles.
+# The servers that each role needs, with their groups in tools/install. A guest needs only the servers of its roles.
 SERVERS = (("rabbitmq-server", "run"), ("haproxy", "run"), ("java", "fuseki"))
 NO_MACHINE = "bare metal has no virtual machine"
 EPMD = "/usr/bin/epmd"
@@ -128,7 +128,7 @@ class Recipe(Platform):
     def stop(self, guest, seconds):
         group = self.group(guest)
         if seconds and (supervisor := guest.own.get("supervisor")) in group.processes():
-            # On HUP runsvdir ends and signals every service to end.
+            # On HUP, runsvdir tells every service to end, and ends itself.
             os.kill(supervisor, signal.SIGHUP)
             wait_until(lambda: not group.processes(), seconds)
         for _ in range(50):

@@ -40,7 +40,8 @@ hugetlbfs_mount = "{state}/huge"
 memory_backing_dir = "/var/lib/libvirt/qemu/ram"
 """
 
-# With separate host UUIDs, two libvirtd on one machine count as two hosts, so guests can migrate between them.
+# Each libvirtd gets its own host UUID, so that two of them on one machine count as two hosts, and guests can migrate
+# between them.
 LIBVIRTD_CONF = """\
 unix_sock_rw_perms = "0700"
 auth_unix_ro = "none"
@@ -139,9 +140,9 @@ class Daemon(Connection):
         return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and self.owns(each)]
 
     def owns(self, process):
-        """Whether a process (its folder in /proc) belongs to the daemon. It does if it sees the state folder as a mount
-        point. If the state folder was removed, that mount is gone; the mount of /run/libvirt and the paths on the
-        command line then still identify the process."""
+        """Whether a process (given by its folder in /proc) belongs to the daemon. It does if it sees the state folder
+        as a mount point. If the state folder was removed, that mount is gone. The mount of /run/libvirt and the paths
+        on the command line then identify the process."""
         points = mount_points(process)
         return str(self.state) in points or ("/run/libvirt" in points and self.is_named_by(process))
 

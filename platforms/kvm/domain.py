@@ -38,7 +38,7 @@ class Files(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """A guest, and everything about it that does not follow from the request."""
+    """A guest, and everything about it that the request does not determine."""
 
     guest: Guest
     name: str  # of the domain
@@ -51,7 +51,7 @@ class Machine(NamedTuple):
     node_cpus: str = ""  # CPUs of the requested NUMA node
 
     def knob(self, name):
-        """The value that was asked for; None when there is none or it is "auto"."""
+        """The requested value; None if there is none or it is "auto"."""
         value = self.guest.tuning.get(name)
         return None if value == tuning.AUTO else value
 
@@ -112,7 +112,7 @@ def build(machine):
 
 
 def memory_mib(machine):
-    """The guest's memory. A limit covers QEMU's own memory too, so the guest gets at most the rest."""
+    """The guest's memory. A limit includes QEMU's own memory, so the guest gets at most the rest."""
     asked, limit = machine.guest.memory_mib, machine.knob("memory.limit")
     if limit is None:
         return asked
@@ -257,7 +257,8 @@ def add_scsi_controller(devices, machine):
 
 
 def require_bus(machine):
-    """Refuses impossible disk settings. An IDE disk has one queue, which QEMU's main thread serves."""
+    """Refuses impossible disk settings. For example, an IDE disk has only one queue, which QEMU's main thread
+    serves."""
     if machine.bus == "ide" and (machine.knob("disk.iothread") or (machine.knob("disk.queues") or 1) > 1):
         raise LabError("disk.bus = ide supports neither disk.iothread nor disk.queues; use disk.bus = virtio")
     if machine.knob("disk.io") == "native" and machine.knob("disk.cache") not in ("none", "directsync"):

@@ -3,7 +3,7 @@ QEMU's monitor. Facts about devices come from the live domain's XML, because dev
 
     in_effect(View(daemon, machine), ["cpu.pin", "cpu.quota"])    # {"cpu.pin": "0-1", "cpu.quota": 50}
 
-A value that cannot be found is None, which never equals a requested value.
+A value that cannot be read is None, which never equals a requested value.
 """
 
 import functools
@@ -26,7 +26,7 @@ GUEST_SECONDS = 60
 
 
 class View:
-    """One look at a running domain. Each piece of information is fetched only once."""
+    """A snapshot of a running domain's state. Each piece of information is fetched only once."""
 
     def __init__(self, daemon, machine):
         self.daemon, self.machine = daemon, machine
@@ -80,8 +80,8 @@ def fields_of(pid):
 
 
 def guest_memory(pid):
-    """The fields in /proc/PID/smaps of the largest readable mapping, which is the guest's memory. Threads reserve
-    larger mappings, but those are not readable. VmFlags is a set of words."""
+    """The fields in /proc/PID/smaps of the largest readable mapping, which is the guest's memory. (Threads reserve
+    larger mappings, but these are not readable.) The field VmFlags becomes a set of words."""
     best, size = {}, 0
     with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
         for fields in mappings(file):
@@ -121,7 +121,7 @@ def in_group(knob):
 
 
 def vcpu_pin(view):
-    """The requested value, if every plugged-in virtual CPU runs where that value places it."""
+    """The requested value, if every plugged-in virtual CPU runs on the host CPU that this value assigns to it."""
     threads = [each["thread-id"] for each in sorted(view.monitor("query-cpus-fast"), key=lambda cpu: cpu["cpu-index"])]
     allowed = [view.status("Cpus_allowed_list", thread) for thread in threads]
     asked = view.machine.knob("cpu.pin")
@@ -169,7 +169,7 @@ def ksm(view):
 
 
 def balloon(view):
-    """The guest returns its memory bit by bit, so this waits, for a limited time."""
+    """The guest returns its memory gradually, so this waits, for a limited time."""
 
     def actual():
         lines = view.daemon.virsh("dommemstat", view.machine.name).splitlines()

@@ -5,8 +5,8 @@
     home          from wherever it is to the lab's own libvirtd
 
 URI is a virsh URI such as qemu+ssh://root@HOST/system. The other host needs a bridge with the name of the lab's bridge,
-on the same network. While a guest is away, `guest.own` records where ("away") and how its disk got there ("storage").
-If a guest stops while away, a copied disk is fetched back.
+on the same network. While a guest is on another host, `guest.own` records that host ("away") and how its disk got there
+("storage"). If the guest stops there, a copied disk is fetched back.
 """
 
 import os
@@ -154,7 +154,7 @@ class Depot:
         os.replace(part, self.disk)
 
     def clear(self):
-        """Deletes the guest's own files there. Kernel and initrd stay for the next guest."""
+        """Deletes the guest's own files on the other host. Kernel and initrd stay for the next guest."""
         self.connection.call(["pool-refresh", self.pool], good=None)
         for name in (self.disk.name, "payload.img"):
             self.connection.call(["vol-delete", "--pool", self.pool, name], good=None)

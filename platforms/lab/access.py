@@ -48,8 +48,8 @@ def pull(lab, name, source, target):
 
 
 def pipe(producer, consumer, what, seconds=600):
-    """Runs producer | consumer; both must succeed. Their error output goes to a file: an unread pipe would block
-    them."""
+    """Runs producer | consumer; both must succeed. Their error output goes to a file, because an unread pipe would
+    block them."""
     running = []
     with tempfile.TemporaryFile() as said:
         try:
@@ -69,6 +69,6 @@ def pipe(producer, consumer, what, seconds=600):
 
 
 def last_words(file, size=600):
-    """The end of a file that other processes wrote to."""
+    """Returns the end of a file that other processes wrote to."""
     file.seek(max(0, file.seek(0, os.SEEK_END) - size))
     return file.read().decode(errors="replace").strip()

@@ -1,7 +1,7 @@
-"""Control groups of version 1, version 2, or both. The host is asked where each controller is mounted.
+"""Control groups of version 1, version 2, or both, wherever the host has mounted each controller.
 
-A limit is one row of LIMITS. It defines how a knob's value is written to and read from the file of either version. Code
-that sets limits by other means (LXC's keys, libvirt) can thus read them back in the same way.
+A limit is one row of LIMITS. It defines how a knob's value is written to and read from the file of either version. So
+code that sets limits by other means (LXC's keys, libvirt) can read them back in the same way.
 """
 
 import os
@@ -66,7 +66,7 @@ def has(controller):
 
 
 def shares_to_weight(shares):
-    """The mapping that the kernel's documentation and systemd use."""
+    """Converts shares to a weight by the mapping of the kernel's documentation and of systemd."""
     return max(1, min(10000, 1 + (shares - 2) * 9999 // 262142))
 
 
@@ -84,7 +84,8 @@ def read_quota_v2(text, _asked, _device):
 
 
 def read_weight(text, asked, _device):
-    """Several numbers of shares map to one weight. Returns the requested number if it is one of them."""
+    """Converts a weight to shares. Several numbers of shares map to one weight; returns the requested number if it is
+    one of them."""
     weight = int(text)
     if isinstance(asked, int) and shares_to_weight(asked) == weight:
         return asked
@@ -259,7 +260,8 @@ class Group:
                 continue
 
     def kill(self, seconds=10):
-        """Kills all processes in the group and below it, also those that they start meanwhile. False: some are left."""
+        """Kills all processes in the group and below it, including those that they start meanwhile. Returns False if
+        some remain."""
 
         def none_left():
             self.signal(signal.SIGKILL)

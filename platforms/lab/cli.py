@@ -74,8 +74,8 @@ def add_push(parser):
 def add_clone(parser):
     add_guest(parser)
     parser.add_argument("copy", metavar="NEW")
-    parser.add_argument("--full", action="store_true", help="a full copy, not copy-on-write over the first")
-    parser.add_argument("--cluster", default="", help="cluster to join; default: it uses only its own services")
+    parser.add_argument("--full", action="store_true", help="a full copy, instead of copy-on-write over the source")
+    parser.add_argument("--cluster", default="", help="cluster to join; default: the guest uses only its own services")
 
 
 def add_stop(parser):
@@ -102,7 +102,7 @@ def add_set(parser):
 
 def add_migrate(parser):
     add_guest(parser)
-    parser.add_argument("target", metavar="TARGET", help="see the platform in docs/howto/platforms.md")
+    parser.add_argument("target", metavar="TARGET", help="its form depends on the platform: docs/howto/platforms.md")
 
 
 def add_image(parser):
@@ -302,7 +302,7 @@ VERBS = {
     "destroy": (add_destroy, do_destroy),
     "list": (add_list, do_list),
 }
-# Verbs that create the lab's own network namespace if missing. The others enter it only if it exists.
+# Verbs that create the lab's own network namespace if it is missing. The other verbs enter it only if it exists.
 IN_THE_NETWORK = ("provision", "boot", "clone", "reboot")
 
 

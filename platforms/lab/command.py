@@ -18,7 +18,7 @@ from .errors import LabError, Unsupported
 LONGEST_TEXT = 600
 PR_SET_PDEATHSIG = 1
 INSTALLER = Path(__file__).resolve().parents[2] / "tools" / "install"
-# A shell started by su may have none of these in its path.
+# These folders may be missing in the path of a shell that su started.
 os.environ["PATH"] = ":".join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 LIBC = ctypes.CDLL(None)
 

@@ -7,7 +7,7 @@ from .host import device_of
 from .platform import Platform, Stats, interfaces_bytes
 
 NO_MACHINE = "a container has no emulator"
-KERNEL_DISK = "a container has no disk; it writes to the host's filesystem"
+KERNEL_DISK = "a container has no disk of its own; it writes to the host's filesystem"
 
 
 class Container(Platform):
@@ -80,8 +80,8 @@ class Container(Platform):
 
 
 def wanted_limits(guest):
-    """Returns {knob: value} for the cgroups: from the tuning. Without it a container gets the CPUs and memory of its
-    size."""
+    """Returns {knob: value} for the cgroups, from the tuning. Where the tuning says nothing, a container gets the CPUs
+    and memory of its size."""
     wanted = {knob: value for knob, value in guest.tuning.items() if knob in LIMITS}
     if "numa.node" in wanted and "cpu.pin" not in wanted:
         wanted["cpu.pin"] = node_cpus(wanted["numa.node"])

@@ -49,7 +49,7 @@ class Root:
         self.kind = f"{name}-{hashlib.sha256(' '.join(self.groups).encode()).hexdigest()[:6]}"
         self.path = self.folder / f"{self.kind}-{self.digest()}"
         self.log = self.folder / f"{self.kind}.log"
-        self.made = None  # how many seconds it took to make, if this program made it
+        self.made = None  # the seconds that it took to make, if this program made it
         self.note = ""
         self.lock = None
 
@@ -98,7 +98,8 @@ class Root:
         return not self.path.exists() or time.time() - self.path.stat().st_mtime > REFRESH_DAYS * 86400
 
     def refresh(self):
-        """Makes the root, unless another program did meanwhile. If that fails, a root that is merely old is kept."""
+        """Makes the root, unless another program has made it meanwhile. If that fails, an existing root that is only
+        too old is kept."""
         if not self.stale():
             return
         begin = time.monotonic()

@@ -93,7 +93,7 @@ class Deployment:
         return [(SERVERS + Path(known[key]).name, key) for key in sorted(keys)]
 
     def servers(self):
-        """The services' user may be unable to reach the originals, so it gets copies."""
+        """Copies programs, because the services' user may be unable to reach the originals."""
         known = payload.server_variables()
         return {path: Path(known[key]) for path, key in self.server_paths()}
 
@@ -138,7 +138,7 @@ class Deployment:
                     raise LabError(done.err.strip())
 
     def check_settings(self, files):
-        """Lets each of our own programs check its new settings."""
+        """Makes each of our own programs check its new settings."""
         for name, role in self.services:
             if ROLES[role].own:
                 path = f"etc/river/services/{name}/river.conf"
@@ -212,7 +212,7 @@ class Deployment:
                                f"is there. {done.out.strip()[-600:]}")
 
     def waiting(self, name):
-        """Why a service is not ready: other services that it needs and that do not listen, or the service itself."""
+        """Says why a service is not ready: because other services that it needs do not listen, or because of itself."""
         needs = ROLES[dict(self.services)[name]].needs
         missing = {}
         for server, role, places in self.inventory.having(needs, self.server):

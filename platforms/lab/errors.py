@@ -8,7 +8,8 @@ class LabError(guard.Fault):
 
 
 class Unsupported(LabError):
-    """This host or this platform does not support it. The remedy says what would change that, if anything."""
+    """This host or this platform does not support the request. The remedy says how to change that, if it is
+    possible."""
 
     status = 77
 

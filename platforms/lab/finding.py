@@ -33,7 +33,7 @@ def root_user():
 
 def mounted_root():
     """Checks that / is a mount point. Otherwise unshare refuses to make a separate mount namespace."""
-    return look("the root is a mount point", "/" in mounts(), "it is an ordinary folder entered by chroot",
+    return look("the root is a mount point", "/" in mounts(), "/ is an ordinary folder, entered by chroot",
                 "mount --bind FOLDER FOLDER before chroot FOLDER")
 
 

@@ -26,7 +26,7 @@ class Guest:
     disk_mib: int = 0
     profile: str = "default"  # from profiles/; several are joined by "+"
     tuning: dict = dataclasses.field(default_factory=dict)
-    request: dict = dataclasses.field(default_factory=dict)  # the tuning as requested, before `auto` became numbers
+    request: dict = dataclasses.field(default_factory=dict)  # the tuning as requested, before `auto` was replaced by numbers
     network: str = ""  # a network profile, "PROFILE" or "PROFILE:ARGUMENT"; "": from the tuning, else bridge
     appliance: str = ""  # a variant of the appliance: "tools" adds the measuring tools; "": the usual one
     root: str = "overlay"  # overlay: copy-on-write over the image; copy: its own copy
@@ -42,7 +42,7 @@ class Guest:
     boot_seconds: float = 0.0
     own: dict = dataclasses.field(default_factory=dict)
 
-    # An equal request has the same values in these fields as the existing guest.
+    # A request equals an existing guest if all these fields have the same values.
     ASKED = ("platform", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "request", "network", "root",
              "appliance", "release", "files")
 

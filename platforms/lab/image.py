@@ -48,7 +48,7 @@ BUILD_SECONDS = 1800
 ROOT_LABEL = "river-root"
 DISK_MIB = 4096  # size of the image itself; provisioning grows larger overlays
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
-BUSYBOX = "busybox-static"  # not the host's busybox, which may need libraries that the initrd lacks
+BUSYBOX = "busybox-static"  # not the host's busybox: it may need libraries that the initrd lacks
 # Modules that a guest needs to find its root and network, before it can load modules from the root.
 MODULES = ("crc32c_generic", "ext4", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_net", "sd_mod",
            "ata_piix", "ahci", "e1000", "xen-blkfront", "xen-netfront", "virtio_balloon", "virtio_rng")
@@ -148,7 +148,7 @@ class Image:
     def given_path(self):
         return self.directory / "given.json"
 
-    # ---- what is kept ----
+    # ---- cached images ----
 
     def root(self, first_id=0, variant=""):
         """The folder of the root; made if missing."""
@@ -210,7 +210,7 @@ class Image:
     def remove(self):
         remove_tree(self.directory)
 
-    # ---- how it is made ----
+    # ---- building an image ----
 
     def make_root(self, part, variant):
         suite = release.of_appliance()
@@ -341,8 +341,8 @@ def needed_modules(folder):
 
 
 def shift_owners(tree, first_id):
-    """Shifts owners and groups, once per file even if it has several names. Changing the owner clears set-uid bits, so
-    modes are set again."""
+    """Shifts owners and groups, once per file even if a file has several names. A change of the owner clears set-uid
+    bits, so the modes are set again."""
     if not first_id:
         return
     done = set()

@@ -1,4 +1,4 @@
-"""Reads what is in effect inside a guest with its own kernel, by commands run there."""
+"""Reads the tuning in effect inside a guest that has its own kernel, by commands in the guest."""
 
 from . import command
 from .errors import LabError

@@ -1,9 +1,9 @@
 """An inventory: the servers of a river with their addresses and roles, and the settings that apply to all of them.
 platforms/inventory.conf is an example that explains every key.
 
-Unlike a lab, servers can be reached by strangers. So the limits are those of ingest/nodes.conf; motes connect with TLS
-to a separate address, each with its own password; and the stores require a login. The inventory can change each of
-these.
+Unlike guests of a lab, these servers can be reached by strangers. So the limits are those of ingest/nodes.conf; motes
+connect with TLS to a separate address, each with its own password; and the stores require a login. The inventory can
+change each of these.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ class Inventory:
         return words
 
     def file(self, name):
-        """A file that the inventory names, relative to the inventory's folder; None when it names none."""
+        """The path of a file that the inventory names, relative to the inventory's folder; None if it names none."""
         return self.path.parent / name if name else None
 
     def existing(self, river, key):
@@ -111,7 +111,7 @@ class Inventory:
         return {role for each in self.servers for _, role in each.services()}
 
     def check_doors(self, river, doors):
-        """Refuses settings that would leave an entrance open by mistake."""
+        """Refuses settings that would leave a listener open by mistake."""
         for each in self.with_role("balancer"):
             if each.outside in ("", each.address, each.watch):
                 raise self.fault(each, "outside: the balancer needs a separate address for motes, different from `address` and "

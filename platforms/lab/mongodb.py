@@ -22,7 +22,7 @@ class MongoDB:
     def __init__(self, services):
         self.services = services
 
-    # ---- where it is ----
+    # ---- addresses ----
 
     def places(self, role):
         return [nodes.place(each, self.ports[role]) for each in self.services.addresses(role)]
@@ -39,7 +39,7 @@ class MongoDB:
         return ",".join(self.places("config"))
 
     def uri(self):
-        """The store's URI; None: no guest has the role documents."""
+        """The store's URI; None if no guest has the role documents."""
         sets = self.replica_sets()
         login, source = (f"{USER}@", "authSource=admin") if self.services.doors.logins else ("", "")
         if routers := ",".join(self.places("router")):
@@ -49,7 +49,7 @@ class MongoDB:
         return next((f"mongodb://{login}{hosts}/river?replicaSet={name}" + (f"&{source}" if source else "")
                      for name, hosts in sets.items()), None)
 
-    # ---- what initiates it ----
+    # ---- initiating the replica sets ----
 
     def shards(self):
         """The shards that ir-store init adds through a router: "SET/HOST:PORT,… …"; "" without a router."""
@@ -84,7 +84,7 @@ class MongoDB:
                                     "CACHE_GB": sizes["documents-cache"] / 1024, "OPLOG_MIB": sizes["documents-oplog"]})
 
     def key(self):
-        """The key by which the members of a set recognise each other."""
+        """The key with which the members of a replica set authenticate each other."""
         return self.services.secret("mongodb-key")
 
     def set_up(self, name, hosts, more=None):

@@ -1,4 +1,4 @@
-"""A network namespace for the lab, so that the host's network is neither seen nor changed."""
+"""A network namespace for the lab, so that the lab neither sees nor changes the host's network."""
 
 import ctypes
 import os
@@ -38,8 +38,8 @@ def outside_argv():
 
 
 def words_in(name):
-    """A command prefix that runs a command in a namespace. `ip -n` will not do: it mounts, which fails where / is not a
-    mount point."""
+    """A command prefix that runs a command in a namespace. `ip -n` cannot be used: it mounts file systems, which fails
+    if / is not a mount point."""
     return ["nsenter", f"--net={FOLDER / name}", "--"]
 
 

@@ -88,7 +88,7 @@ def require_pci(address):
 def require_virtual_function(address):
     require_pci(address)
     if not (Path("/sys/bus/pci/devices") / address / "physfn").exists():
-        raise Unsupported(f"{address} is no virtual function", "echo 1 > /sys/class/net/DEVICE/device/sriov_numvfs")
+        raise Unsupported(f"{address} is not a virtual function", "echo 1 > /sys/class/net/DEVICE/device/sriov_numvfs")
 
 
 REQUIREMENTS = {
@@ -138,7 +138,7 @@ class Network:
     # ---- places ----
 
     def place(self, guest, others):
-        """Assigns a guest its number, address and MAC, none of which another guest has."""
+        """Assigns a guest a number, an address and a MAC that no other guest has."""
         taken = {each.number for each in others if each.name != guest.name}
         free = (n for n in range(self.first, self.subnet.num_addresses - 1) if n not in taken)
         guest.number = self.fixed.get(guest.name) or next(free, 0)

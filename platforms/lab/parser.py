@@ -1,4 +1,5 @@
-"""argparse's parser for the command lines. If --help cannot be written, it ends with a message and status 1."""
+"""argparse's parser for the command lines. If --help cannot be written, the program ends with a message and status
+1."""
 
 import argparse
 import sys

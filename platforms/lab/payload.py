@@ -85,7 +85,7 @@ def registry_file():
 
 
 def write_tree(lab, guest, root, owner=0):
-    """Writes the payload below `root`, replacing an earlier one. That id owns it, as user and group."""
+    """Writes the payload below `root`, replacing an earlier one. All files get this id as user and group."""
     root = Path(root)
     for name in ("opt/river", "etc/river"):
         shutil.rmtree(root / name, ignore_errors=True)
@@ -115,7 +115,7 @@ def write_programs(folder, suite=""):
 
 
 def strip(source, target):
-    """Copies a program without debugging symbols, if strip is available. The target may be running."""
+    """Copies a program, without debugging symbols if strip is available. The target may be running."""
     part = target.with_name(target.name + ".new")
     shutil.copy(source, part)
     if shutil.which("strip"):

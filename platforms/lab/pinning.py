@@ -1,5 +1,4 @@
-"""Chooses CPUs for a guest whose tuning says `auto`. It takes the next ones in turn, so that guests spread over the
-host.
+"""Chooses CPUs for a guest whose tuning says `auto`: the next ones in turn, so that guests are spread over the host.
 
     cpu.pin                   as many host CPUs as the guest has, after those of the last guest
     cpu.emulator-pin, io-pin  a CPU that is not among them, if the host has one

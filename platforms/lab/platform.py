@@ -24,7 +24,7 @@ from .errors import Unsupported
 from .finding import Finding  # noqa: F401 - the type that check() returns
 
 ABSENT, STOPPED, RUNNING, FROZEN = "absent", "stopped", "running", "frozen"
-EMULATED_PATIENCE = 6  # factor by which guests on an emulated CPU, or under a hypervisor on one, are slower
+EMULATED_PATIENCE = 6  # factor by which guests are slower on an emulated CPU, or under a hypervisor that runs on one
 
 
 class Stats(NamedTuple):
@@ -52,7 +52,7 @@ class Platform:
     shares_kernel = False  # the guest has the host's CPU numbers and kernel settings
     no_machine = ""  # why this platform makes no machine for a guest; "" if it makes one
     knobs = frozenset()  # supported knobs of tuning.KNOBS
-    refused = {}  # knob: why the platform lacks it; other knobs get a general refusal
+    refused = {}  # {knob: why the platform lacks it}; other missing knobs are refused with a general reason
 
     def __init__(self, lab):
         self.lab = lab
@@ -174,7 +174,7 @@ class Platform:
         kernel, cgroup or hypervisor, never from what was recorded earlier, and normalised as in tuning.KNOBS."""
         raise NotImplementedError
 
-    # ---- where the platform has it ----
+    # ---- optional methods ----
 
     def clone(self, guest, source, full):
         """Makes the stopped `guest` from `source`: with `full` as a complete copy, otherwise as copy-on-write over it.
@@ -204,13 +204,13 @@ class Platform:
         raise Unsupported(f"{self.name} cannot migrate a guest")
 
     def target_here(self, guest):
-        """A target of migrate() that needs no second host; makes what that target needs below the guest's folder. ""
-        when the platform cannot migrate at all; Unsupported when it needs a second host."""
+        """Returns a target of migrate() that needs no second host, and prepares it below the guest's folder. "" if the
+        platform cannot migrate at all; Unsupported if it needs a second host."""
         return ""
 
 
 class SshPlatform(Platform):
-    """Shared code of the platforms that reach guests over the lab's network by ssh."""
+    """Code shared by the platforms that reach guests by ssh over the lab's network."""
 
     def exec_argv(self, guest, argv):
         return [*way.words(self.lab, guest), *self.lab.key.ssh_argv(guest.address, shlex.join(argv))]

@@ -58,7 +58,7 @@ def check_own(address):
         try:
             trial.bind((address, 0))
         except OSError as error:
-            raise LabError(f"{address} is no address of this machine: {error.strerror}") from error
+            raise LabError(f"{address} is not an address of this machine: {error.strerror}") from error
 
 
 def answers(address, port):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 class Role(NamedTuple):
     program: str  # its name in messages for people
-    stop_seconds: int  # seconds it may take to stop; then it is killed
+    stop_seconds: int  # seconds that it may take to stop before it is killed
     needs: tuple = ()  # roles that it needs, on this or another server, to become ready
     rereads: frozenset = frozenset()  # settings files that its script `reload` makes it read again
     packages: tuple = ()  # groups of tools/install

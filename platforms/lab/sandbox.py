@@ -60,7 +60,7 @@ def require(folder):
     if os.geteuid() != 0:
         raise Unsupported("namespaces and roots need root", "call it as root")
     if not (found := mounted_root()).ok:
-        raise Unsupported(f"the root is no mount point: {found.reason}", found.remedy)
+        raise Unsupported(f"the root is not a mount point: {found.reason}", found.remedy)
     for program in ("unshare", "ip", "pivot_root", "chroot"):
         command.need(program, "distributions")
     lower, layer = Path(folder) / "probe", Path(folder) / "probe.layer"

@@ -78,6 +78,6 @@ ip link set lo up
 cd "$new"
 pivot_root . mnt
 umount --lazy /mnt
-# The shell stays as process 1, to reap orphaned processes.
+# The shell stays process 1, to reap orphaned processes.
 # shellcheck disable=SC2016 # expanded by that shell
 exec chroot . /bin/sh -c '"$@"; exit $?' sh "$@"

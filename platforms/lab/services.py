@@ -4,7 +4,8 @@ cluster.
 Brokers, balancer and users are configured as elsewhere (ingest/): one list of nodes, users with minimal rights, and one
 folder with passwords and the brokers' cookie. The rest depends on the roles in the cluster. With `documents` workers
 write to a document server (mongodb.py), otherwise to SQLite in their guest. With `graph` they write to a SPARQL server,
-otherwise to N-Quads files. With `balancer` they reach the brokers through it. Doors says who may come in where.
+otherwise to N-Quads files. With `balancer` they reach the brokers through it. The class Doors says which clients may
+connect to which listener.
 
 Ports are the usual ones of each program, so all roles fit on one address.
 """
@@ -35,7 +36,7 @@ WORKER_PORT = 9400  # of the n-th service of a guest: 9400 + n
 PLAIN = {"http": "80", "amqp": "5670", "mqtt": "1880"}
 SECURE = {"https": "443", "amqps": "5671", "mqtts": "8883"}
 INSIDE_PORT, CONSUMERS_PORT, STATS_PORT = 5671, 5674, 8404
-# Where a worker keeps its stores when no servers have that role, relative to the service's data folder.
+# Where a worker keeps its stores if no server has the role, relative to the service's data folder.
 EMBEDDED = {"documents": "sqlite:../stores/documents.sqlite", "graph": "nquads:../stores/graph"}
 CERTIFICATE = "certificate.pem"
 DOCUMENT_SERVER = mongodb.MongoDB  # behind the role documents
@@ -75,12 +76,12 @@ FUSEKI_LOGIN = ' ; fuseki:passwd "users" ; fuseki:auth "basic" ; fuseki:allowedU
 
 @dataclasses.dataclass
 class Doors:
-    """Who may connect where. The initial values suit a closed network in which one generator plays all motes, such as a
-    lab."""
+    """Which clients may connect to which listener. The initial values suit a closed network in which one generator
+    sends for all motes, such as a lab."""
 
     listeners: tuple = tuple(PLAIN)  # from PLAIN and SECURE
     certificate: Path = None  # key and chain in one file; None: made with our own authority, in the folder of secrets
-    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # those that differ from the usual
+    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # other than the defaults
     motes: str = "shared"  # "shared" or "own", as in the list of nodes
     registry: Path = None  # the registry whose motes get tokens; None: no tokens
     logins: bool = False  # whether the stores require a login
@@ -103,8 +104,8 @@ class Services:
     `directory`."""
 
     def __init__(self, directory, guests, patience=1, draining=(), doors=None, wishes=None):
-        """`patience`: the factor by which the balancer waits longer for an answer. `draining`: addresses of brokers
-        that are being drained but keep their consumers (docs/howto/upgrade.md). `doors`, `wishes`: None, those of a lab."""
+        """`patience`: a factor for the balancer's time limit for answers. `draining`: addresses of brokers that are
+        being drained but keep their consumers (docs/howto/upgrade.md). `doors`, `wishes`: None: those of a lab."""
         self.doors = doors or Doors()
         self.wishes = wishes or Wishes()
         self.directory = directory
@@ -113,7 +114,7 @@ class Services:
         self.draining = list(draining)
         self.document_server = DOCUMENT_SERVER(self)
 
-    # ---- who is where ----
+    # ---- addresses of the services ----
 
     def addresses(self, role):
         return [each.address for each in self.guests if any(word == role for _, word in each.services())]
@@ -171,7 +172,7 @@ class Services:
         return [{"name": f"{each.name}/{kind}", "address": self.balancer_address(kind)} for each in self.balancers[:1]
                 for kind in self.doors.listeners if kind in SECURE]
 
-    # ---- what follows for all ----
+    # ---- configuration common to all guests ----
 
     @functools.cached_property
     def nodes(self):
@@ -208,8 +209,8 @@ class Services:
         return definitions.read_passwords(self.passwords_file)[user]
 
     def secret(self, name):
-        """A secret that several servers share, created on first use, whole or not at all: the brokers' Erlang cookie, MongoDB's
-        key."""
+        """A secret that several servers share: the brokers' Erlang cookie, or MongoDB's key. It is created atomically
+        on first use."""
         path = self.directory / name
         if not path.exists():
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -221,7 +222,7 @@ class Services:
 
     @functools.cached_property
     def store_password(self):
-        """The password of STORES_USER at the stores. At the brokers the worker has a different one."""
+        """The password of STORES_USER at the stores. The worker's user at the brokers has a different password."""
         return definitions.complete_passwords(self.directory / "stores", [STORES_USER])[STORES_USER]
 
     @functools.cached_property
@@ -237,7 +238,7 @@ class Services:
 
     @functools.cached_property
     def mote_tokens(self):
-        """{mote: token} of all motes that were ever in the registry. Makes the missing ones."""
+        """Returns {mote: token} of all motes that were ever in the registry. Makes the missing tokens."""
         kept = self.directory / "mote-tokens"
         if self.doors.registry:
             self.directory.mkdir(parents=True, exist_ok=True)

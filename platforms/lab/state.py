@@ -33,7 +33,7 @@ class Lab:
         self.directory = Path(directory or default_directory()).resolve()
         self.netns = netns if netns is not None else os.environ.get("IR_LAB_NETNS", "")
         self.prefix = "ir" + hashlib.sha256(str(self.directory).encode()).hexdigest()[:4]
-        self.clusters = {}  # {name: Services} clusters planned as a whole, before their guests exist
+        self.clusters = {}  # {name: Services} of clusters that are planned as a whole, before their guests exist
 
     # ---- parts, made when first asked for ----
 

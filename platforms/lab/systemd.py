@@ -78,8 +78,8 @@ class Systemd:
         return texts
 
     def prepare(self):
-        """Called before the services' files are put in place, so that a process that starts meanwhile counts as started
-        with the old files."""
+        """Called before the services' files are put in place. So a process that starts meanwhile counts as started with
+        the old files."""
         if (UNITS / OF_BEFORE).exists():
             self.control("disable", "--now", OF_BEFORE)
             (UNITS / OF_BEFORE).unlink()

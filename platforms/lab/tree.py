@@ -1,4 +1,4 @@
-"""A server's files: those that should be there, and those that are.
+"""A server's files: the wanted ones and the existing ones.
 
 All files are first made in a separate folder. Then only those that differ are put in place, each by a rename, so that a
 service that starts meanwhile finds complete files. Modes depend neither on the umask nor on the modes of the sources.
@@ -35,7 +35,7 @@ class Tree:
         return "" if right and digest(path, there) == digest(path, self.wanted[path]) else "changed"
 
     def left_over(self):
-        """Returns the files that an earlier deployment left."""
+        """Returns the files of an earlier deployment that are no longer wanted."""
         found = [each for part in PARTS for each in (self.root / part).rglob("*") if not each.is_dir()]
         return sorted({str(each.relative_to(self.root)) for each in found} - set(self.wanted))
 

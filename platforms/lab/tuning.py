@@ -1,4 +1,5 @@
-"""Tuning: abstract knobs. Each platform translates them into its own terms and reads them back after the start.
+"""Tuning: knobs are abstract settings. Each platform translates them into its own terms and reads them back after the
+start.
 
 A profile is an INI file of profiles/. Section and key form the name of a knob: `[cpu] pin = 0-1` is cpu.pin. Profiles
 are joined by "+"; a later one overrides an earlier one. Values are normalised when read, and platforms report what is
@@ -182,7 +183,8 @@ def read_words(words):
 
 
 def of_its_roles(asked, roles, shares_kernel):
-    """Drops the knobs that only affect programs of other roles. A profile applies to all guests of a topology."""
+    """Drops the knobs that affect only programs of roles that the guest does not have: a profile applies to all guests
+    of a topology."""
     needs = {"inside.worker-pin": "worker", "inside.broker-schedulers": "broker"}
     if shares_kernel:
         needs["memory.hugepages"] = "worker"
@@ -190,7 +192,7 @@ def of_its_roles(asked, roles, shares_kernel):
 
 
 def of_its_size(asked, memory_mib, cpus_of_guest):
-    """Replaces percent of the guest's memory by bytes, and a share of its CPUs by percent of one CPU."""
+    """Replaces a percentage of the guest's memory by bytes, and a share of its CPUs by a percentage of one CPU."""
 
     def resolve(value):
         text = str(value)

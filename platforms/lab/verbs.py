@@ -38,7 +38,7 @@ def hold(lab, name):
 
 
 def check(lab, name):
-    """The findings of a platform. If its check fails with an error, that error is a finding too."""
+    """The findings of a platform. If its check raises an error, the error becomes a finding."""
     try:
         return [*registry.load(name, lab).check(), payload.find_programs()]
     except LabError as error:
@@ -54,8 +54,8 @@ def require_host(platform):
 
 
 def facts(lab, platform_name, name=None):
-    """Facts of a platform here; with a running guest, also its tuning as requested and in effect. A mismatch does not
-    raise here: the caller prints the facts first, then calls mismatches()."""
+    """Facts about a platform on this host; for a running guest, also its tuning as requested and in effect. A mismatch
+    raises no error here: the caller prints the facts first, then calls mismatches()."""
     platform = registry.load(platform_name, lab)
     told = {"platform": platform_name, "kinds": list(platform.kinds_here()), **platform.facts()}
     if name:
@@ -129,7 +129,7 @@ def provision(lab, guest):
 
 
 def make(lab, platform, guest, step, *words):
-    """Records a guest and makes it with one step of the platform. On failure nothing of it remains."""
+    """Records a guest and makes it, by calling `step`. On failure nothing of it remains."""
     with clean.Undo() as undo:
         with lab.lock():
             network_of_lab = lab.network
@@ -148,8 +148,8 @@ def make(lab, platform, guest, step, *words):
 
 
 def boot(lab, name):
-    """Starts a guest; waits until every role is ready and its tuning is in effect. Returns the seconds that took, or
-    for a running guest the seconds of its last start."""
+    """Starts a guest; waits until every role is ready and its tuning is in effect. Returns the seconds that this took;
+    for a guest that already runs, the seconds of its last start."""
     with hold(lab, name) as (guest, platform):
         state = require_made(platform, guest)
         if state == RUNNING and guest.boot_seconds:
@@ -213,7 +213,7 @@ def require_made(platform, guest):
 
 
 def require_no_clones(lab, guest):
-    """Refuses to start, restore or destroy a guest whose disk lies under a clone's disk."""
+    """Refuses to start, restore or destroy a guest if a clone's disk is an overlay over its disk."""
     children = [each.name for each in lab.guests() if each.parent == guest.name]
     if children:
         raise LabError(f"{guest.name} lies under its copy-on-write clones {', '.join(children)}; destroy those first")
@@ -244,7 +244,7 @@ def stop(lab, name, seconds=None):
 
 
 def destroy(lab, name):
-    """Removes a guest in whatever state; a missing one is fine. The bridge is removed with the last guest."""
+    """Removes a guest in any state; a missing one is fine. The bridge is removed with the last guest."""
     if not lab.has(name):
         return
     with lab.lock(f"guest-{name}"):
@@ -288,7 +288,7 @@ def destroy_all(lab):
 
 
 def depth(guest, guests):
-    """How many guests this one, as a clone of a clone, is stacked on."""
+    """Returns the number of guests below this one, if it is a clone (or a clone of a clone)."""
     parents = {each.name: each.parent for each in guests}
     steps, name = 0, guest.name
     while (name := parents.get(name)) and steps < len(guests):
@@ -318,7 +318,7 @@ def stats(lab, name):
 
 
 def clone(lab, source_name, name, full=False, cluster=""):
-    """Makes the stopped guest `name` from a stopped one and returns it. It knows the services of `cluster`, or without
+    """Makes the stopped guest `name` from a stopped one and returns it. It uses the services of `cluster`, or without
     one only its own."""
     source = lab.load(source_name)
     platform = platform_of(lab, source)
@@ -380,7 +380,8 @@ def set_limits(lab, name, asked):
 
 
 def migrate(lab, name, target):
-    """Migrates a guest. Returns when it answers again, or at once when it is now where this host cannot see it."""
+    """Migrates a guest. Returns when the guest answers again, or at once if this host cannot see it in its new
+    place."""
     with hold(lab, name) as (guest, platform):
         require_running(platform, guest)
         platform.migrate(guest, target)

@@ -19,7 +19,7 @@ def name_of(lab, guest):
 
 
 def words(lab, guest):
-    """A command prefix for reaching the guest; empty where the host reaches it directly."""
+    """A command prefix for reaching the guest; empty if the host reaches it directly."""
     if split(guest.network)[0] not in PROFILES:
         return []
     name = name_of(lab, guest)

@@ -62,7 +62,7 @@ class Recipe(Container):
                 "cgroup_version": 1 if "cpu" in hierarchies() else 2}
 
     def require_network(self, text):
-        """A container needs no VFIO for a NIC of the host: the NIC is moved into its network namespace."""
+        """A container needs no VFIO to get a NIC of the host: the NIC is moved into its network namespace."""
         profile, argument = network.split(text)
         if profile in ("passthrough", "sriov"):
             self.device_of_pci(argument)
@@ -104,8 +104,9 @@ class Recipe(Container):
         return roots_range() or DEFAULT_FIRST_ID
 
     def start_words(self, guest):
-        """A command prefix for lxc-start. It mounts, for the container's monitor only, the root and, where root has no
-        range in /etc/subuid, files that grant one: LXC insists on a range if newuidmap is installed."""
+        """A command prefix for lxc-start. It mounts the root, visible only to the container's monitor. If /etc/subuid
+        has no range for root, it also mounts files that grant one, because LXC requires a range if newuidmap is
+        installed."""
         mounts = [self.roots_of(guest).mount_argv()]
         if guest.kind == "unprivileged" and not roots_range():
             path = self.lab.guest_directory(guest) / "subids"
@@ -127,7 +128,8 @@ class Recipe(Container):
         self.roots_of(guest).make()
 
     def open_way(self, guest):
-        """Makes every folder above the container's root passable, because the container's ids must reach it."""
+        """Makes every folder above the container's root searchable (x) for others, because the container's ids must
+        reach the root."""
         if guest.kind == "unprivileged":
             for folder in [self.lab.guest_directory(guest), *self.lab.guest_directory(guest).parents]:
                 if not folder.stat().st_mode & 0o001:
@@ -264,7 +266,7 @@ class Recipe(Container):
         return self.roots_of(guest).snapshots()
 
     def snapshot(self, guest, label):
-        """Copies the files of one moment: a running container's processes are frozen meanwhile."""
+        """Copies a consistent state of the files: a running container's processes are frozen meanwhile."""
         running = self.state(guest) == RUNNING
         if running:
             self.lxc("freeze", guest)

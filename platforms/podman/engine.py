@@ -46,7 +46,7 @@ def runtime():
 
 
 class Engine:
-    """`stores`: folders of other engines, whose images are seen here and never written to."""
+    """`stores`: storage folders of other engines. Their images can be used here and are never written to."""
 
     def __init__(self, folder, run, stores=()):
         self.folder, self.runs, self.stores = Path(folder), Path(run), stores

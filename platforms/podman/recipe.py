@@ -31,7 +31,8 @@ IMAGE = "localhost/river-appliance"
 CAPABILITIES = ("NET_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE")
 
 
-# Podman requests more than some hosts grant to root, then falls back to these values and cannot raise them again.
+# Podman requests higher limits than some hosts grant to root. It then falls back to these values, and a container
+# cannot raise them again.
 MOST = {"nofile": (resource.RLIMIT_NOFILE, 1 << 20), "nproc": (resource.RLIMIT_NPROC, 1 << 15)}
 
 
@@ -112,7 +113,7 @@ class Recipe(Container):
                  *(f"--cap-add={each}" for each in CAPABILITIES)]
         with contextlib.ExitStack() as stack:
             stack.callback(self.unplug, guest)
-            command.run(["ip", "netns", "add", self.netns(guest)])  # Podman looks whether it is there
+            command.run(["ip", "netns", "add", self.netns(guest)])  # Podman checks that it exists
             self.podman(guest, *words, tag, "/sbin/init")
 
     def inject(self, guest):
@@ -180,8 +181,8 @@ class Recipe(Container):
             self.forget_half_started(guest)
 
     def starter(self, guest):
-        """The control group in which Podman starts the container. The container's monitor (conmon) survives when Podman
-        is killed and would still start the container. So all of them are in a group that stop() empties."""
+        """The control group in which Podman starts the container. If Podman is killed, the container's monitor (conmon)
+        survives and would still start the container. So all of them are in a group whose processes stop() kills."""
         group = Group(f"{self.group(guest).path}/starter")
         group.make()
         return group
@@ -251,7 +252,7 @@ class Recipe(Container):
         return guest.own.get("snapshots", [])
 
     def snapshot(self, guest, label):
-        """Copies the files of one moment: the processes of a running container are frozen meanwhile."""
+        """Copies a consistent state of the files: the processes of a running container are frozen meanwhile."""
         words = ("commit", "--quiet", "--pause", self.lab.name(guest), self.tag(guest, label))
         self.podman(guest, *words, seconds=engine.IMPORT_SECONDS)
         guest.own["snapshots"] = [*self.snapshots(guest), label]

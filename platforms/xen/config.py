@@ -23,7 +23,7 @@ HOTPLUG = Path(__file__).resolve().parent / "hotplug"
 
 
 class Places(NamedTuple):
-    """Places that are not in the guest's record. `disks` are (format, path, writable), the root's first."""
+    """Paths that are not in the guest's record. `disks` are (format, path, writable), the root's disk first."""
 
     name: str
     kernel: str
@@ -195,7 +195,7 @@ def machine(guest, places):
 
 
 def command_line(guest):
-    """Linux drops Xen's emulated disks and NICs if paravirtual ones exist, unless configured not to."""
+    """If paravirtual disks and NICs exist, Linux unplugs Xen's emulated ones, unless it is configured not to."""
     emulated_disk, emulated_nic = bus(guest) == "ide", nic(guest) == EMULATED
     words = ["root=LABEL=river-root", "rw", "quiet", f"console={'ttyS0' if guest.kind == 'hvm' else 'hvc0'}"]
     if emulated_disk or emulated_nic:
@@ -205,7 +205,7 @@ def command_line(guest):
 
 
 def require_possible(guest):
-    """Refuses what this kind of guest cannot have."""
+    """Refuses settings that this kind of guest does not support."""
     if guest.kind != "hvm" and bus(guest) == "ide":
         raise Unsupported(f"a {guest.kind} guest has no emulated disks", "choose kind hvm")
     if guest.kind != "hvm" and nic(guest) == EMULATED:

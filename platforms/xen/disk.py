@@ -103,7 +103,7 @@ class Copy(Overlay):
 
 
 class Volume(Copy):
-    """A logical volume, which Xen calls `phy`: the fewest layers. IR_XEN_VOLUME_GROUP names the volume group."""
+    """A logical volume, which Xen calls `phy`. It has the fewest layers. IR_XEN_VOLUME_GROUP names the volume group."""
 
     def __init__(self, directory, name):
         super().__init__(directory, name)

@@ -28,7 +28,7 @@ def backend(number, kind, device):
 
 
 def pin(guest, name):
-    """The CPUs of all virtual CPUs together, if each is where the configuration placed it."""
+    """The host CPUs of all virtual CPUs together, if each virtual CPU is where the configuration placed it."""
     there = xl.affinities(name)
     if EVERYWHERE in there:
         return None
@@ -38,7 +38,7 @@ def pin(guest, name):
 
 
 def node(name):
-    """The node that has all its CPUs and memory."""
+    """The NUMA node that has all CPUs and all memory of the guest."""
     nodes = xl.node_cpus()
     on_nodes = set(xl.memory_nodes(xl.domain(name).number))
     allowed = {n for text in xl.affinities(name) for n in (cpus(text) if text != EVERYWHERE else ())}

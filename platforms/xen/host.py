@@ -115,7 +115,7 @@ def require_assignable(address, virtual):
     if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", address) or not device.exists():
         raise Unsupported(f"there is no PCI device '{address}' here", "write it as lspci -D does: 0000:03:00.0")
     if virtual and not (device / "physfn").exists():
-        raise Unsupported(f"PCI device {address} is no virtual function",
+        raise Unsupported(f"PCI device {address} is not a virtual function",
                           "echo 1 > /sys/class/net/DEVICE/device/sriov_numvfs")
     found = find_passthrough()
     if not found.ok:

@@ -1,4 +1,4 @@
-"""Changes a running guest, and applies what a guest needs right after its start."""
+"""Changes a running guest, and applies the settings that a guest needs right after its start."""
 
 import contextlib
 
@@ -38,7 +38,7 @@ def held_still(name, running):
 
 @contextlib.contextmanager
 def served_by_nobody(name):
-    """Stops qemu during the block if it serves the disk. When it stops, qemu writes out the cached parts of a qcow2
+    """If qemu serves the disk, stops it during the block. When qemu stops, it writes out the cached parts of a qcow2
     file."""
     number = xl.domain(name).number
     if xl.store(f"/local/domain/0/backend/qdisk/{number}") is None:

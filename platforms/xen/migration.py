@@ -4,7 +4,7 @@
     ir-platform migrate xen GUEST local     the same state, saved to a file and restored here, without a second host
 
 HOST needs the disk, kernel and initrd under the same paths (shared storage), and a bridge with the same name. To make
-the bridge, run `ir-platform provision` for any guest there, in a lab of the same directory.
+the bridge, run `ir-platform provision` on HOST for any guest, in a lab with the same directory.
 """
 
 from ..lab.command import run
@@ -42,7 +42,7 @@ def by_file(recipe, guest):
 
 
 def by_network(recipe, guest, target):
-    """Migrates over the network. First checks that the other side answers and has the guest's files."""
+    """Migrates over the network. First checks that the other host answers and has the guest's files."""
     require_files(recipe, guest, target)
     shell = recipe.lab.key.ssh_argv(target, "")[:-2]
     xl.call("migrate", "-s", " ".join(shell + ["-l", "root"]), recipe.lab.name(guest), target, seconds=MOVE_SECONDS)

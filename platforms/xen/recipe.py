@@ -45,12 +45,12 @@ class Recipe(SshPlatform):
         "memory.ksm": "this edition of the hypervisor does not share equal pages between guests",
         "disk.io": "blocks are served by blkback in dom0's kernel or by qemu's own I/O thread",
         "disk.iothread": "every disk already has its own thread in dom0",
-        "disk.queues": "it is one setting of dom0 for all guests: modprobe xen-blkback max_queues=N",
+        "disk.queues": "dom0 has one setting for all guests: modprobe xen-blkback max_queues=N",
         "disk.read-bps": "Xen's block back ends have no limits",
         "disk.write-bps": "Xen's block back ends have no limits",
         "disk.read-iops": "Xen's block back ends have no limits",
         "disk.write-iops": "Xen's block back ends have no limits",
-        "network.queues": "it is one setting of dom0 for all guests: modprobe xen-netback max_queues=N",
+        "network.queues": "dom0 has one setting for all guests: modprobe xen-netback max_queues=N",
         "network.vhost": f"{IN_KERNEL} already",
         "network.priority": f"{IN_KERNEL}, in no process that could have a priority",
     }
@@ -127,7 +127,7 @@ class Recipe(SshPlatform):
 
     @staticmethod
     def dismiss_keepers(name):
-        """Ends the xl processes that watch the guest: they would restart it while it is stopped between two starts."""
+        """Ends the xl processes that watch the guest: they would start it again."""
         for number in xl.keepers(name):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGTERM)

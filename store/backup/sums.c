@@ -47,7 +47,7 @@ static ir_status_t hash_file(const char *path, char sum[static SUM_SIZE], uint64
     }
     if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
         close(fd);
-        return ir_error_set(error, IR_ERR_IO, "cannot read %s: it is no file", path);
+        return ir_error_set(error, IR_ERR_IO, "cannot read %s: it is not a file", path);
     }
     sha256_init(&hash);
     const int code = hash_bytes(fd, &hash, bytes);

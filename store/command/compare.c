@@ -11,7 +11,7 @@ typedef struct lone {
     ir_id_t raw_id;
     int record;
     int64_t time_ns;
-    bool merged; /* another observation of the same record has an equal */
+    bool merged; /* another observation of the same record has a counterpart */
 } lone_t;
 
 typedef struct comparison {
@@ -103,7 +103,7 @@ static ir_status_t take_earlier(void *context, const ir_stored_observation_t *st
     return IR_OK;
 }
 
-/* Marks all observations of the same record as merged with one that has an equal. */
+/* Marks the other observations of a record as merged if one of them has a counterpart. */
 static ir_status_t mark_merged(void *context, const ir_stored_observation_t *stored) {
     comparison_t *comparison = context;
     const lone_t key = {.raw_id = stored->raw_id, .record = stored->observation.record};

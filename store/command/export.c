@@ -13,7 +13,7 @@ typedef struct exporting {
     unsigned flags; /* bits of the qualities that are wanted; 0: all */
     uint64_t written;
     ir_id_t last;
-    bool more; /* the limit is reached, and there are more observations */
+    bool more; /* the limit is reached, but there are more observations */
     ir_buffer_t text;
     ir_error_t *error;
 } exporting_t;

@@ -69,7 +69,8 @@ const ir_program_t ir_store_program = {
 
 /* ---- commands ---- */
 
-/* All return the exit status; `error` holds what they have not shown themselves. */
+/* All of these return the exit status. `error` holds the reason if they have not printed it
+ * themselves. */
 typedef int (*ir_command_fn)(const ir_stores_t *stores, char *const *arguments, int n_arguments,
                              ir_error_t *error);
 

@@ -157,7 +157,7 @@ static ir_id_t begin_of_time(const ir_id_t *id) {
     return begin;
 }
 
-/* The revisions of the last time that was read may not be complete. */
+/* The revisions with the last time that was read may be incomplete. */
 static ir_status_t read_ahead(walk_t *walk, const ir_id_t *id) {
     ir_status_t status = IR_OK;
     walk->begin = walk->end = begin_of_time(id);

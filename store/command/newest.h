@@ -20,7 +20,7 @@ typedef struct ir_revision_list {
 bool ir_revision_list_add(ir_revision_list_t *list, const ir_stored_revision_t *revision);
 void ir_revision_list_free(ir_revision_list_t *list);
 
-/* By observation and test; to be called before the ones below. */
+/* Sorts by observation and test; call it before the functions below. */
 void ir_revision_list_sort(ir_revision_list_t *list);
 
 /* The revisions of one observation; NULL: none. */

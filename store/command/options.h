@@ -20,7 +20,7 @@
         "30s", \
         "Maximum time to wait for an answer from a store.") \
     SETTING(FLAG, again, "again", 0, NULL, NULL, 0, 0, NULL, \
-        "init: only stores that were set up before; one that came back empty is refused.") \
+        "init: only stores that were set up before; a store that came back empty is refused.") \
     SETTING(TEXT, shards, "shards", 0, "SETS", NULL, 0, 0, NULL, \
         "init on a mongos: replica sets to add as shards, SET/HOST:PORT[,HOST:PORT…], " \
         "separated by spaces.") \
@@ -30,7 +30,7 @@
     SETTING(SECRET, new_user_password, "new-user-password", 0, "TEXT", NULL, 0, 0, NULL, \
         "Password of the new user.") \
     SETTING(CHOICE, new_user_may /* ir_store_may_t */, "new-user-may", 0, "WORD", "write|shard", 0, 0, "write", \
-        "Permissions of the new user. shard: for config servers, also what init does on a " \
+        "Permissions of the new user. shard: for config servers; also permits init on a " \
         "mongos.") \
     SETTING(TEXT, ledger, "ledger", 'l', "FILE", NULL, 0, 0, NULL, \
         "verify: ledgers that ir-loadgen wrote, separated by commas.") \
@@ -78,8 +78,8 @@
         "reprocess: only messages with observations that the documents have and the graph " \
         "lacks.") \
     SETTING(DURATION, older_ns, "older-than", 0, "TIME", NULL, 0, 36500 * IR_DAY, "0s", \
-        "purge: everything that arrived longer ago than this; with --what=graph, that was " \
-        "observed longer ago.") \
+        "purge: everything that arrived longer ago than this; with --what=graph, everything " \
+        "that was observed longer ago.") \
     SETTING(TEXT, archive, "archive", 0, "DIR", NULL, 0, 0, NULL, \
         "purge --what=graph: folder for compressed N-Quads segments.") \
     SETTING(TEXT, with, "with", 0, "PATHS", NULL, 0, 0, NULL, \

@@ -1,7 +1,7 @@
-/* ir-store purge: removes what motes sent, or what is older than some time, from both stores. The
- * graph first, then revisions, observations and last the raw messages, from which the rest follows:
- * a purge that was interrupted is finished by the next one. With --what=graph, only whole parts of
- * the graph leave, by the time of their observations. */
+/* ir-store purge: removes the data that motes sent, or data older than a given time, from both
+ * stores. It removes the graph's statements first, then revisions, observations, and last the raw
+ * messages, which determine the rest. So the next purge completes an interrupted one. With
+ * --what=graph, it removes only whole parts of the graph, by the time of their observations. */
 #include "common/clock.h"
 #include "observation/id_set.h"
 #include "store/command/command.h"
@@ -23,9 +23,9 @@ typedef struct ir_purge {
 
 static ir_status_t keep(ir_purge_t *purge, ir_document_kind_t kind, const ir_id_t *id) {
     if (!ir_id_set_reserve(&purge->ids[kind], 1)) {
-        return ir_error_set(purge->error, IR_ERR_MEMORY,
-                            "out of memory for the ids; take less at a time with --since and "
-                            "--until");
+        return ir_error_set(
+            purge->error, IR_ERR_MEMORY,
+            "out of memory for the ids; purge less at a time with --since and --until");
     }
     ir_id_set_add(&purge->ids[kind], id);
     return IR_OK;

@@ -1,4 +1,4 @@
-/* Decodes the pack in a stored raw message as the worker did. */
+/* Decodes the pack in a stored raw message, as the worker did. */
 #ifndef IR_STORE_COMMAND_RAW_PACK_H
 #define IR_STORE_COMMAND_RAW_PACK_H
 

@@ -1,8 +1,7 @@
-/* The queue ir.rejected, for messages that never reached a worker: the broker dead-lettered
- * them, or took them aside because it could not deliver them (ingest/take-aside.erl). Letters
- * that a worker wrote are skipped, unless the documents keep nothing. Messages are fetched and
- * remain the broker's until they are acknowledged; the others return to their place when the
- * connection ends. */
+/* The queue ir.rejected, for messages that never reached a worker: the broker dead-lettered them,
+ * or took them aside because it could not deliver them (ingest/take-aside.erl). Dead letters that a
+ * worker wrote are skipped, unless the documents keep nothing. The broker keeps fetched messages
+ * until they are acknowledged; the others return to their place when the connection ends. */
 #include "broker/fetcher.h"
 #include "broker/topology.h"
 #include "common/base64.h"
@@ -24,8 +23,8 @@ typedef struct ir_letter {
 
 /* ---- reading one ---- */
 
-/* A letter from a worker, or from a broker that took a message aside, has separate headers with
- * what they knew. */
+/* A dead letter from a worker, or from a broker that took a message aside, has the message's
+ * properties in separate headers. */
 static void read_told(const ir_assembled_t *message, const ir_headers_t *headers,
                       ir_letter_t *letter) {
     const ir_view_t name = ir_headers_text(headers, "name");
@@ -40,8 +39,8 @@ static void read_told(const ir_assembled_t *message, const ir_headers_t *headers
     letter->sent_ns = letter->told ? 0 : letter->sent_ns;
 }
 
-/* When RabbitMQ dead-letters a message, it says so in its own header, x-death; all other headers
- * are then the sender's. */
+/* When RabbitMQ dead-letters a message, it adds the header x-death; all other headers are then from
+ * the sender. */
 static void read_letter(const ir_rejected_t *rejected, const ir_assembled_t *message,
                         const ir_headers_t *headers, ir_letter_t *letter) {
     const ir_arrival_t *arrival = &message->arrival;
@@ -120,7 +119,7 @@ static ir_status_t acknowledge(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
     return status;
 }
 
-/* The message leaves this queue only when its publication to the other is confirmed. */
+/* The message leaves this queue only after its publication to ir.observations is confirmed. */
 static ir_status_t replay_letter(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
                                  const ir_letter_t *letter) {
     const ir_republisher_message_t message = {.key_text = letter->key_text,

@@ -83,8 +83,8 @@ static ir_status_t count_batch(ir_reprocess_t *reprocess) {
     return good ? IR_OK : no_memory(reprocess->error);
 }
 
-/* For the store's own messages, the verdicts are checked afterwards, with everything that is
- * stored. */
+/* For messages of the store itself, the verdicts are checked afterwards, with all stored
+ * observations. */
 static ir_status_t put_batch(ir_reprocess_t *reprocess) {
     ir_batch_t *batch = reprocess->batch;
     if (batch->n_messages == 0) {
@@ -117,15 +117,15 @@ static bool is_full(const ir_reprocess_t *reprocess) {
            batch->body_bytes >= BATCH_BYTES;
 }
 
-/* An id that begins with no time belongs to a message whose arrival was never stamped, or does not
+/* If an id does not begin with a time, its message's arrival was never stamped, or does not
  * matter. */
 static bool has_stamp(const ir_id_t *id) {
     static const uint8_t none[6] = {0};
     return memcmp(id->bytes, none, sizeof none) != 0;
 }
 
-/* The message is stored, so its arrival need not be asked for. A message whose id does not follow
- * from its stored content is foreign. */
+/* The message is stored, so its arrival need not be queried. A message whose id does not follow
+ * from its stored content is foreign: no worker of this project stored it. */
 static void keep_known(ir_reprocess_t *reprocess, const ir_raw_document_t *raw) {
     ir_batch_t *batch = reprocess->batch;
     ir_message_t *message = &batch->messages[batch->n_messages - 1];

@@ -99,7 +99,7 @@ static ir_status_t load_graph(ir_restoring_t *restoring) {
                : status;
 }
 
-/* A mote's statements are on the server that the list of servers gives it. */
+/* A mote's statements are on the server that the list of servers assigns to it. */
 static ir_status_t check_servers(ir_restoring_t *restoring) {
     char name[IR_BACKUP_GRAPH_SIZE];
     char path[PATH_MAX];

@@ -10,7 +10,7 @@
 
 #define PAGE 1000 /* number of points checked together */
 #define PENDING 2 /* number of last points whose flags later points may decide */
-#define CONTEXT 3 /* fewest points on either side that flags depend on */
+#define CONTEXT 3 /* minimum number of points on either side on which flags depend */
 #define SERIES 1
 
 /* A point with its stored flags and its correct flags. */
@@ -100,8 +100,8 @@ static verdict_t newest(const ir_verdicts_t *verdicts, const point_t *point, ir_
 
 /* ---- writing differences ---- */
 
-/* Writes the graph first: after an interruption, revisions that the documents have are not searched
- * again. */
+/* Writes to the graph first: after an interruption, revisions that are already in the documents
+ * would not be found again. */
 static ir_status_t write_revisions(ir_verdicts_t *verdicts) {
     ir_batch_t *batch = verdicts->revisions;
     if (batch->n_revisions == 0) {
@@ -126,7 +126,7 @@ static ir_status_t write_again(ir_verdicts_t *verdicts) {
     return status;
 }
 
-/* The documents have these. A graph that was restored may not. */
+/* The documents have these revisions; a restored graph may lack them. */
 static ir_status_t keep_stored(ir_verdicts_t *verdicts, const point_t *point) {
     size_t count = 0;
     const ir_stored_revision_t *stored = ir_revisions_of(&verdicts->stored, &point->now.id, &count);

@@ -1,8 +1,8 @@
 /* Checks the quality verdicts of stored series again, as if everything that is stored now had
  * arrived in the order of its time. A flag that differs from the newest verdict (newest.h) is
  * written as a revision that supersedes that verdict; nothing is overwritten. As in workers, no
- * revision is needed for a spike or flat-line flag that was left at "not evaluated", because only
- * later points decide it, and that is good.
+ * revision is needed for a spike or flat-line flag that was left at "not evaluated" because only
+ * later points decide it, if the decision is "good".
  * Stored revisions of what is checked are written to the graph, which may lack them after a
  * restore. One thread. */
 #ifndef IR_STORE_COMMAND_VERDICTS_H

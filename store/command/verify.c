@@ -134,7 +134,7 @@ static ir_status_t compare(ir_comparison_t *comparison, ir_error_t *error) {
     return IR_OK;
 }
 
-/* The number of ids that no ledger has: foreign ones, or those that cannot be judged. */
+/* The number of ids that no ledger lists: foreign ones, or ones that cannot be judged. */
 static uint64_t foreign_of(const ir_comparison_t *comparison, const ir_ledger_result_t *result) {
     return comparison->cut_off > 0 ? 0 : result->foreign;
 }
@@ -182,7 +182,7 @@ static void show(const ir_comparison_t *comparison) {
     static const char *const conclusions[] = {
         [IR_VERIFY_GOOD] = "Nothing is missing, duplicated or foreign.",
         [IR_VERIFY_CUT_OFF] = "Nothing is missing or duplicated, as far as the ledger goes.",
-        [IR_VERIFY_WRONG] = "The stores do not hold what was sent.",
+        [IR_VERIFY_WRONG] = "The stores do not hold exactly what was sent.",
     };
     FILE *out = comparison->stores->out;
     const ir_ledger_result_t sum = add_up(comparison);

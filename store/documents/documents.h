@@ -20,8 +20,8 @@ typedef struct ir_documents_options {
     const char *password; /* for mongodb, so that it need not be in the URI; or NULL */
     int64_t timeout_ns;   /* for one call to a server, or for waiting for a lock */
     const char *shards;   /* for init on a mongos: "SET/HOST:PORT[,HOST:PORT…] …" or NULL */
-    bool earlier; /* a store of an earlier release, whose ids have a different format: it can only
-                   * be read (each_raw, each_sensor, each_observation), and other stores are
+    bool earlier; /* the store is one of an earlier release, whose ids have a different format. It
+                   * can only be read (each_raw, each_sensor, each_observation); any other store is
                    * refused */
 } ir_documents_options_t;
 
@@ -81,8 +81,8 @@ void ir_documents_forget(ir_documents_t *documents);
  * observation, every revision. Sets message.duplicate and observation.state. A document that the
  * store refuses is identified (by the server's answer or by splitting) and becomes a store refusal
  * of the batch; the rest is stored. OK: all of it is durable. RETRY: the result is unknown; call
- * again (repeating is harmless). But if `batch->contested` is set, the store holds a message with
- * `ask` that was not known (batch.h): first ask for the arrivals again. */
+ * again (repeating is harmless). But if `batch->contested` is set, another worker has meanwhile
+ * stored a message with `ask` (batch.h): first query the arrivals again. */
 ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error);
 
 /* When a raw message arrived and was sent. */
@@ -185,8 +185,8 @@ typedef ir_status_t (*ir_each_outcome_fn)(void *context, const ir_raw_outcome_t 
 ir_status_t ir_documents_each_outcome(ir_documents_t *documents, const ir_id_t *raw_id,
                                       ir_each_outcome_fn each, void *context, ir_error_t *error);
 
-/* Durably appends the outcome "dropped", with the refusals of the newest one. `raw` is as
- * ir_documents_each_raw gave it. */
+/* Durably appends the outcome "dropped", with the refusals of the newest outcome. `raw` comes from
+ * ir_documents_each_raw. */
 ir_status_t ir_documents_drop(ir_documents_t *documents, const ir_raw_document_t *raw,
                               ir_error_t *error);
 
@@ -212,7 +212,8 @@ ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char 
                                           ir_each_observation_fn each, void *context,
                                           ir_error_t *error);
 
-/* Which observations. Zero is not "all of them": see ir_observations_all. */
+/* A selection of observations. A zeroed struct does not select all of them: see
+ * ir_observations_all. */
 typedef struct ir_observation_selection {
     const char *mote, *property; /* NULL: any; the property's key */
     int64_t from_ns, to_ns;      /* of their time, both included */

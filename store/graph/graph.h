@@ -71,10 +71,11 @@ ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_document_kind_t kind, ir_each
  */
 ir_status_t ir_graph_purge(ir_graph_t *graph, const ir_id_t *ids, size_t count, ir_error_t *error);
 
-/* Which parts leave the graph, by the time of their observations, and how much was removed. */
+/* Which parts are removed from the graph, by the time of their observations, and how much was
+ * removed. */
 typedef struct ir_graph_retirement {
-    int64_t before_ns;          /* a part leaves when all of it is older than this */
-    const char *archive;        /* N-Quads: a folder for the segments that leave, which is made */
+    int64_t before_ns;          /* a part is removed if all of it is older than this */
+    const char *archive;        /* N-Quads: a folder for the removed segments, which is created */
     bool dry_run;               /* only count */
     uint64_t parts;             /* out: named graphs or segments */
     uint64_t statements;        /* out: in named graphs */

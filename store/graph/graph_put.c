@@ -143,7 +143,7 @@ static ir_outcome_t put_control(void *context, ir_error_t *error) {
                : IR_OUTCOME_RETRY;
 }
 
-/* A refused revision is only noted: the observation that it revises is not in this batch. */
+/* A refused revision is only recorded: the observation that it revises is not in this batch. */
 static bool refuse_item(void *context, uint32_t item, const ir_answer_t *answer) {
     const putting_t *putting = context;
     const ir_graph_pick_t *pick = pick_of(putting, item);

@@ -7,7 +7,8 @@ from ir_bench import bench_stack
 
 
 def test_stores_that_are_emptied_may_be_set_up_again(tmp_path):
-    """Data and the workers' notes go, everything else stays. A worker with a note would refuse the empty stores."""
+    """Removes data and the workers' notes, and keeps everything else. A worker with a note would refuse the empty
+    stores."""
     data = tmp_path / "var/lib/river"
     for name in ("stores/documents.sqlite", "graph-1/db/data", "worker-1/stores", "worker-1/registry.ttl"):
         (data / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How the time is divided, when blocks end, and which subjects get no further blocks."""
+"""Tests how the time is divided, when blocks end, and which subjects get no further blocks."""
 
 import pytest
 

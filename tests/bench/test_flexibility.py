@@ -64,7 +64,7 @@ def test_a_guest_migrates_on_this_host_unless_a_target_is_named(sample, monkeypa
 
 
 def test_no_platform_is_named():
-    """A platform is one folder; the experiment uses only its attributes and verbs."""
+    """Stands in for a platform: one folder. The experiment uses only attributes and verbs of a platform."""
     text = Path(flexibility.__file__).read_text(encoding="utf-8")
     assert [name for name in registry.names() if f'"{name}"' in text] == []
 

@@ -30,7 +30,7 @@ def test_the_held_out_rate_is_foretold(a, b, r, idle):
 
 
 def test_another_law_is_not_foretold():
-    """Above a rate each observation suddenly costs four times as much: the test of the forecast fails."""
+    """Above some rate, each observation costs four times as much: the test of the forecast must fail."""
     random = numpy.random.default_rng(1)
     step = [{rate: value * (4 if rate > 12000 else 1) for rate, value in points.items()} for points in guests(random, b=0)]
     assert not forecast.held_out(step).good

@@ -1,5 +1,5 @@
-"""What follows from measurements of a guest beside its twin: what it keeps, its entitlement, and what a lever
-restores."""
+"""Results of measurements of a guest beside its twin: the performance that it keeps, its entitlement, and the
+performance that a lever restores."""
 
 import pytest
 

@@ -28,7 +28,7 @@ def test_parts_add_up():
 
 
 def test_a_part_is_never_negative():
-    """Ticks of /proc/stat are coarser than those of control groups."""
+    """Times in /proc/stat have a coarser resolution than those of control groups."""
     used = machine.parts(moment(0, 0, 0), moment(1, 1.2, 0.5, user=1.6, idle=0.4), 2)
     assert used["other"] == 0
 

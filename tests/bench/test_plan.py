@@ -50,8 +50,8 @@ def test_the_arithmetic_is_shown():
 
 
 def test_a_million_motes_take_more_than_one_server():
-    """140,000/s × 20 µs is 2.8 processors of work; three brokers do 48 µs together: 6.72 processors,
-    3.36 servers of two."""
+    """140,000/s × 20 µs need 2.8 processors. Three brokers together use 48 µs, which makes 6.72 processors, or 3.36
+    servers with two processors each."""
     found = plan.rows(plan.parse("million.toml", (ROOT / "bench" / "networks" / "million.toml").read_text()), figures())
     counts = {row.role: row.counts(140000) for row in found}
     assert counts["worker"][0] == 5  # 140,000 ÷ 45,200 is four SQLite files

@@ -1,4 +1,4 @@
-"""bench/recheck.py recomputes a report's figures from the files of its samples, and notices what does not fit."""
+"""bench/recheck.py recomputes a report's figures from the files of its samples, and detects differences."""
 
 import json
 import subprocess

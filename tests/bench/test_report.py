@@ -171,8 +171,8 @@ def test_the_same_samples_give_the_same_report(tmp_path):
 
 
 def test_relabelled_samples_rarely_differ(tmp_path):
-    """One subject's samples are randomly assigned to two names, 1,000 times: at most 7 % of these give a verdict of a
-    difference in any of three measures. In half of the blocks a neighbour slows one of the two down."""
+    """One subject's samples are randomly assigned to two names, 1,000 times: at most 7 % of these assignments give a
+    verdict of a difference in any of three measures. In half of the blocks, a neighbour slows one of the two down."""
     numbers = random.Random(7)
 
     def neighbour(line):
@@ -209,7 +209,8 @@ def test_no_difference_smaller_than_that_between_two_ways_of_counting(tmp_path):
     assert words(analyse(store(tmp_path, cpu=1.2, change=count), QUICK))["fixed.cpu_us"] == comparison.HIGHER
 
 
-# ---- recomputed by separate code: from the file of values alone, with only Python's standard library ----
+# ---- the report's figures, recomputed by separate code: only from the file of values, with Python's standard library
+# ----
 
 
 def student(level, degrees):

@@ -1,4 +1,4 @@
-"""The counts over several runs, and the load beside some of them."""
+"""Counts over several runs, and the unrelated load during some of them."""
 
 import os
 import time

@@ -37,7 +37,7 @@ MOMENTS = {
     "pyperformance": ({"benchmarks": ["json_dumps"]}, 0),
     "php": ({"seconds": 1}, 1),
 }
-ANYTHING = machine.Thresholds(1e9, 1e9, 1e9, steal=1, other=1)  # nothing is disturbed
+ANYTHING = machine.Thresholds(1e9, 1e9, 1e9, steal=1, other=1)  # no sample counts as disturbed
 SLOW = {"7z"}  # one pass takes several seconds
 
 

@@ -10,7 +10,7 @@ import servers
 from .places import run
 
 FILLER = "filler"
-UNMOUNT_SECONDS = 20  # children of a killed server may live a moment longer
+UNMOUNT_SECONDS = 20  # children of a killed server may run a moment longer
 
 
 class Disk:

@@ -7,7 +7,7 @@ import load
 
 TIMINGS = ("--relative-share=0.25", "--clockless-share=0.25", "--named-share=0.5")
 MOTES = 200
-POISONERS = 20  # separate motes for poison: the generator can identify some messages only by the order of their mote
+POISONERS = 20  # separate motes for poison, because the generator identifies some messages only by their order within a mote
 RECORDS = 7  # bytes of each message
 # The generator never gives up when a server is down, and its own delays are not judged here.
 PATIENCE = ("--retry-for=30min", "--late-bound=1h", "--series-interval=500ms")

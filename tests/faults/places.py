@@ -43,7 +43,7 @@ def lacking():
 
 
 def has_netem():
-    """Whether the kernel can delay packets; tried on our own line."""
+    """Whether the kernel can delay packets; this is tried on the runner's own line."""
     done = subprocess.run(["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], capture_output=True,
                           timeout=60, check=False)
     if done.returncode == 0:

@@ -12,7 +12,7 @@ from .kinds.broker import connect
 PERIOD = 0.5
 LOOK_SECONDS = 180  # maximum seconds of one sample of the stack; each query in it has its own limit
 FEW_SECONDS = 2  # seconds' worth of messages in progress that do not count as a backlog
-TWICE = 2  # samples in a row; a message may be in transit between two places where it is counted
+TWICE = 2  # good samples in a row: a message in transit between two places may be missing in one of them
 
 
 class Queues:
@@ -40,7 +40,8 @@ class Queues:
 
 
 class Watch(threading.Thread):
-    """Samples until stop(): (seconds since it began, troubles, waiting, unanswered, whether all are answered)."""
+    """Takes samples until stop(). A sample is (seconds since the start, troubles, waiting messages, unanswered
+    messages, whether all are answered)."""
 
     def __init__(self, river):
         super().__init__(daemon=True)

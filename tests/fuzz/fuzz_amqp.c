@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ir_registry_t *registry;
     ir_error_t error;
     if (registry == NULL && ir_registry_load(REGISTRY, &registry, NULL, &error) != IR_OK) {
-        abort(); /* missing when not run in the root of the source tree */
+        abort(); /* missing if the program does not run in the root of the source tree */
     }
     amqp_pool_t pool;
     void *decoded = NULL;

@@ -26,8 +26,8 @@ TIMEOUT_SECONDS = 10  # of one input, with the sanitizers
 RSS_MIB = 1024
 MALLOC_MIB = 64  # of one allocation
 INPUT_MOST = 65536
-FOREIGN_MOST = 4 << 20  # larger files of an external corpus are cut
-GRACE_SECONDS = 900  # for reading the corpora
+FOREIGN_MOST = 4 << 20  # longer files of an external corpus are truncated to this size
+GRACE_SECONDS = 900  # extra time limit for reading the corpora
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=16:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",

@@ -251,8 +251,7 @@ def answers():
 
 
 def loggers():
-    """Writes logger files in the form that fuzz_logger.c reads: the first byte says by which position of its
-    mapping."""
+    """Writes logger files in the form that fuzz_logger.c reads: the first byte selects a position of its mapping."""
     csv = (DATA / "feed" / "logger.csv").read_bytes()
     toa5 = (b'"TOA5","CR1000","CR1000","1234","CR1000.Std.25","CPU:a.CR1","1","Min15"\r\n"TIMESTAMP","RECORD","Temp"\r\n'
             b'"TS","RN","Deg C"\r\n"","","Avg"\r\n"2012-05-25 10:15:00.25",0,21.5\r\n"2012-05-25 10:30:00",1,"NAN"\r\n')

@@ -20,6 +20,6 @@ def claim():
 
 NUMBER = claim()
 LOOPBACK = [f"127.0.0.{EACH * NUMBER + each}" for each in range(EACH)]
-LOOPBACK_V6 = f"fd00:127::{EACH * NUMBER}"  # address that the caller sets up and removes
+LOOPBACK_V6 = f"fd00:127::{EACH * NUMBER}"  # an address that the caller sets up and removes
 BRIDGE = f"10.99.{NUMBER}"  # the first three bytes of a /24
 BRIDGE_V6 = f"fd00:99:{NUMBER}:"  # prefix of a /64; addresses are this plus "::1" and so on

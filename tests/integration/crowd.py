@@ -1,4 +1,4 @@
-"""Idle connections at a balancer's doors, and connections that send a byte now and then."""
+"""Idle connections to a balancer's listeners (doors), and connections that send a byte now and then."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,8 @@ import raw_mqtt
 
 PER_ADDRESS = 200  # connections from one address, the usual limit
 AT_ONCE = 64  # concurrent logins
-SECONDS = 300  # limit for all logins at one door
-PAUSE_SECONDS = 1  # between two bytes of a slow connection
+SECONDS = 300  # time limit for all logins at one door
+PAUSE_SECONDS = 1  # seconds between two bytes of a slow connection
 AMQP_HEADER = b"AMQP\0\0\x09\x01"
 BEGINS = {"amqp": AMQP_HEADER[:7], "mqtt": b"\x10\x7f\0\4MQTT\4" + b"x" * 100,
           "http": b"POST /v1/observations HTTP/1.1\r\n" + b"a: b\r\n" * 90}
@@ -43,7 +43,7 @@ async def mqtt_login(reader, writer, password):
 
 
 async def http_request(reader, writer, _password):
-    """One answer, so that the connection is kept alive."""
+    """Waits for one answer, so that the connection counts as kept alive."""
     writer.write(b"GET /v1/nothing HTTP/1.1\r\nHost: a\r\n\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
     size = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)

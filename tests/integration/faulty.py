@@ -24,8 +24,8 @@ class WrongClocks(stack.Stack):
 
 
 class Load(load.Load):
-    """A load on a stack whose parts are restarted meanwhile and so change their process ids. Its motes stay in the
-    registry, because probes and redeliveries come after it."""
+    """A load on a stack whose parts are restarted meanwhile, so that their process ids change. Its motes stay in the
+    registry, because probes and redeliveries follow after the load."""
 
     def __init__(self, running, *more):
         super().__init__(running.description(), *more)
@@ -55,8 +55,8 @@ class Faulty:
         self.stack.stop()
 
     def send(self, via, actions, seconds=SECONDS, probing=False):
-        """Simulated motes send. `actions` are (seconds after the first check, function). `probing`: also send single
-        packs and check their arrival times."""
+        """Makes simulated motes send. `actions` are (seconds after the first check, function). `probing`: also send
+        single packs and check their arrival times."""
         left = list(actions)
         begun = []
         for each in self.stack.workers:

@@ -1,5 +1,5 @@
-"""What the integration tests share: one pipeline from the broker to the stores, and independent knowledge of what
-should come out of it."""
+"""Code shared by the integration tests: a pipeline from the broker to the stores, and independent computations of the
+expected results."""
 
 import base64
 import contextlib
@@ -58,8 +58,8 @@ def wait_for(condition, what, seconds=WAIT_SECONDS, pause=0.05):
 
 
 def raw_id(mote, body, time_ns=0, kind="absolute", name=None):
-    """A message's id as defined in observation/identity.h. time_ns: time of the first record, or the arrival for the
-    kind "arrived"."""
+    """Computes a message's id as defined in observation/identity.h. time_ns: the time of the first record, or the
+    arrival for the kind "arrived"."""
     parts = [kind.encode(), mote.encode()]
     if kind == "named":
         parts += [str(len(name)).encode(), name]
@@ -145,7 +145,7 @@ class ArrivalMessage:
 
 
 def mix_times(messages):
-    """Half of the messages unchanged; the others in turn with relative times or none, with a name or without."""
+    """Leaves half of the messages unchanged. The others in turn get relative times or none, with a name or without."""
     kinds = [None, (True, False), None, (False, True), None, (True, True), None, (False, False)]
     mixed = []
     for i, message in enumerate(messages):
@@ -550,10 +550,10 @@ class FrontPipeline(Pipeline):
 
 
 def assert_order(taken, messages):
-    """The republished stream has the motes' messages in the order in which they were sent.
+    """Asserts that the republished stream has each mote's messages in the order in which they were sent.
 
-    `taken` is the stream of one format. What the broker may have delivered before is marked; apart from repeats of
-    what was already seen, marked stretches are in order too.
+    `taken` is the stream of one format. Messages that the broker may have delivered before are marked. Apart from
+    repeats, the marked messages are in order, too.
     """
     place = {str(message.raw_id): i for i, message in enumerate(messages)}
     last, seen = {}, set()

@@ -13,7 +13,7 @@ import harness
 
 MOTE = "sim-0000001"  # of the generator's simulation
 VIAS = ("amqp", "mqtt", "http")
-KINDS = ((None, False), (30, False), (None, True), (30, True))  # seconds before the arrival or none; with a name or without
+KINDS = ((None, False), (30, False), (None, True), (30, True))  # (seconds before the arrival or None, has a name)
 RETRY_SECONDS = 60
 
 

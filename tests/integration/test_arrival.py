@@ -175,7 +175,8 @@ def test_nobody_signs_for_another(front, make_front_pipeline):
 
 
 def test_properties_that_cannot_be_read(pipeline):
-    """Malformed frames only end their own connection; if our stamping code reads them first, with a reason."""
+    """Malformed frames end only their own connection. If our stamping code reads them first, the client gets a
+    reason."""
     with contextlib.closing(pipeline.open()) as other:
         connection = pipeline.open()
         number = connection.channel().channel_number
@@ -251,7 +252,7 @@ def test_a_mote_without_a_clock_by_http(make_pipeline):
 
 @pytest.mark.parametrize("name", [None, "reading-1"])
 def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name):
-    """A trusted user's replay is the original message, with its name."""
+    """A message that a trusted user replays counts as the original message, with its name."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{MOTE}/00010"', f'"{MOTE}/other"'))

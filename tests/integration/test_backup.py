@@ -153,7 +153,7 @@ def test_one_store_alone(pipeline, messages):
 
 
 def restore_killed(pipeline, size, *words):
-    """Kills it while it writes a file, at this size, with a signal that it cannot handle. Returns whether that
+    """Kills the program with SIGKILL while it writes a file, when the file has this size. Returns whether that
     worked."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -23,7 +23,7 @@ BAD_JSON_NUMBER = f'[{{"n":"{SENSOR}","t":{T},"v":1e999}}]'.encode()
 
 @pytest.fixture(scope="module")
 def shared(broker, tmp_path_factory):
-    """One pipeline with one worker for the whole table."""
+    """Starts one pipeline with one worker for the whole table."""
     with harness.Pipeline(broker, tmp_path_factory.mktemp("bad")) as pipeline:
         pipeline.init()
         pipeline.worker()

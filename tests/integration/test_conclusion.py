@@ -1,5 +1,5 @@
-"""What ir-loadgen reports about a run compared with the request: each way to miss it, and what happens to the results
-of an earlier run."""
+"""What ir-loadgen reports if a run did not do what was requested, for each possible reason; and what happens to the
+results of an earlier run."""
 
 import fcntl
 import json
@@ -60,7 +60,7 @@ def test_messages_that_end_before_the_time(tmp_path):
     words = (*NOWHERE, "--rate=40000", f"--out={tmp_path / 'r'}")
     status, said = run(*words, "--duration=30s")
     assert status == 1 and "ran out of messages before the requested duration" in said
-    # A requested number of messages is a limit of its own.
+    # A requested number of messages is a separate limit.
     assert run(*words, "--duration=30s", "--messages=100")[0] == 0
     assert run(*words, "--rate=4000", "--duration=1s")[0] == 0
 

@@ -1,4 +1,4 @@
-"""Whatever a sender does to harm others, the log and the metrics name it. docs/explanation/security.md has the
+"""If a sender harms others, the log and the metrics name it, whatever it does. docs/explanation/security.md has the
 table."""
 
 import contextlib
@@ -51,7 +51,7 @@ def publish(front, key, body, **properties):
 
 
 def top(program, metric, mote):
-    """The sum of what is counted under names with `mote` in them."""
+    """The sum of all counts under names that contain `mote`."""
     return sum(value for series, value in program.metrics().items() if series.startswith(f"{metric}{{") and mote in series)
 
 
@@ -78,7 +78,7 @@ def test_what_is_refused(front, pipeline, worker, kind):
 
 
 def test_a_topic_that_cannot_be_delivered(front, pipeline, worker):
-    """The entrance stops such messages; this one was queued before the entrance existed."""
+    """The topic permission refuses such messages; this one was queued before the permission was set."""
     node = front.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     name = "b" * 300
@@ -125,7 +125,7 @@ def test_what_a_gateway_refuses(front, gateway, body, headers):
 
 
 def denied(balancer, kind):
-    """Connections and sessions that this entrance turned away."""
+    """The number of connections and sessions that this listener refused."""
     port = int(balancer.address("stats").split(":")[1])
     text = servers.http_request(port, "GET", "/metrics")[1].decode()
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()

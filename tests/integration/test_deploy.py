@@ -23,7 +23,7 @@ from platforms.lab.deploy import Inventory  # noqa: E402
 from platforms.lab.image import extra_servers  # noqa: E402
 
 OUTSIDE, FRONT, BACK, OLD, *FOUR = LOOPBACK
-# Of a closed network: the generator plays all motes.
+# An inventory of a closed network: the generator sends for all motes.
 INVENTORY = f"""
 [river]
 formats = {{formats}}

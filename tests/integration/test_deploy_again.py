@@ -372,5 +372,5 @@ def test_another_server_program(tmp_path):
 def test_a_server_of_another_machine(tmp_path):
     path = tmp_path / "inventory.conf"
     path.write_text("[server far]\naddress = 192.0.2.77\nroles = broker\n")
-    with pytest.raises(LabError, match="192.0.2.77 is no address of this machine"):
+    with pytest.raises(LabError, match="192.0.2.77 is not an address of this machine"):
         deployment.ports.check_own(Inventory(path).named("far").address)

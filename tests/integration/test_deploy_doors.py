@@ -1,4 +1,4 @@
-"""The entrances that a deployment leaves open: only the documented ones, unless its inventory asks for more."""
+"""The listeners that a deployment opens: only the documented ones, unless its inventory asks for more."""
 
 import base64
 import contextlib

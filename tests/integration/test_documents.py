@@ -1,5 +1,5 @@
-"""The documents as a reader follows them: the tutorial's commands run in one shell, one after the other, and print what
-the page shows. Every link, and every document named by a program or script, exists."""
+"""Tests the documents as a reader uses them. The tutorial's commands run in one shell, one after the other, and print
+what the page shows. Every link target exists, and every document that a program or script names."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
-"""What a mote with a valid password can demand of the broker beyond its share: channels, headers, topics, retained
-messages."""
+"""What a mote with a valid password can do to use more than its share of the broker: channels, headers, topics,
+retained messages."""
 
 import contextlib
 import http.client
@@ -259,7 +259,7 @@ def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open
 
 
 def test_others_do_not_wait_for_it(mqtt_broker, tmp_path, messages):
-    """If the message is not taken aside, its partition stands still, and all others continue undisturbed."""
+    """If the message is not taken aside, its partition waits, and all others continue undisturbed."""
     with harness.Pipeline(mqtt_broker, tmp_path) as pipeline:
         worker = pipeline.init().worker()
         address = f"{servers.HOST}:{mqtt_broker.ports[3]}"

@@ -23,7 +23,7 @@ def pack(mote, number, records=1):
 
 
 class Refuser:
-    """Counts its answers and gives a new code with each, until it is sure."""
+    """A refusal that counts its answers and gives a new code with each, until the test makes it `sure`."""
 
     def __init__(self):
         self.sure = False
@@ -98,7 +98,7 @@ def refuser(request):
 
 
 class Scene:
-    """A pipeline that refuses the culprit's observations, and what was sent through it."""
+    """A pipeline that refuses the observations of one mote (the culprit), and the messages sent through it."""
 
     def __init__(self, make_pipeline, refuser, *words):
         self.refuser = refuser
@@ -109,7 +109,7 @@ class Scene:
         refuser.begin()
 
     def send(self, rounds, motes=OTHERS):
-        """The culprit at a steady rate beside the others."""
+        """The culprit sends at a steady rate, and so do the others."""
         for _ in range(rounds):
             number = next(self.numbers)
             self.culprits.append(pack(CULPRIT, number))

@@ -237,7 +237,7 @@ def usgs(rows):
 
 @pytest.mark.parametrize("mapping, table", ((CAMPBELL, campbell), (USGS, usgs)), ids=("toa5", "rdb"))
 def test_files_of_loggers_killed_in_the_middle(mapping, table, elbe):
-    """Across the change of clocks: the file grows, is fed twice, and is cut anywhere, even within rows."""
+    """Across the change of clocks: the file grows, is sent twice, and ends anywhere, even within a row."""
     feed = Feed(elbe, mapping)
     rows = list(logger_rows(days=20))
     text = "".join(table(rows))

@@ -1,4 +1,4 @@
-"""tools/hardening.py sees what a program was built without."""
+"""tools/hardening.py detects which protections a program was built without."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ int main(int argc, char **argv) {
 """
 # Options that are removed from or replaced in a release build, and the expected report.
 LACKING = [
-    ("-pie", "-no-pie", "no position-independent executable"),
+    ("-pie", "-no-pie", "not a position-independent executable"),
     ("-Wl,-z,now", "-Wl,-z,lazy", "no full RELRO"),
     ("-Wl,-z,relro", "-Wl,-z,norelro", "no full RELRO"),
     ("-Wl,-z,noexecstack", "-Wl,-z,execstack", "its stack is executable"),

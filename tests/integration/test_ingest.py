@@ -190,8 +190,8 @@ def clockless(value, mote=MOTE):
 
 
 def test_a_message_has_its_arrival_and_its_senders_name(quiet):
-    """The arrival is that of the request, signed with the user that the broker verifies; the ids in the answer are
-    based on it."""
+    """The message has the arrival of its request and the user that the broker verifies; the ids in the answer are based
+    on this arrival."""
     gateway, token = quiet.gateway(), quiet.tokens[MOTE]
     body = clockless(16.5)
     before = time.time_ns() // 1000

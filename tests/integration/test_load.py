@@ -108,7 +108,8 @@ def test_every_target(way, tmp_path, messages, kinds):
 
 
 def test_rejected_messages_are_seen(mqtt_broker, tmp_path):
-    """Deliberately malformed messages, unknown sensors and repeats: each ends where it should, and is counted there."""
+    """Deliberately malformed messages, unknown sensors and repeats: each gets the expected result, and is counted as
+    such."""
     registry = tmp_path / "simulated.ttl"
     simulated = ["--simulate=50", "--fault-malformed=0.1", "--fault-unknown=0.1", "--fault-duplicates=0.1"]
     done = subprocess.run([harness.BUILD / "ir-loadgen", "--simulate=50", f"--write-registry={registry}"], check=False,
@@ -380,7 +381,7 @@ def test_http_tokens_go_with_their_motes(tmp_path, messages):
         load.assert_good()
         load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=1000", "--rate=500", PATIENT)
     refused = load.summary["messages_refused"]
-    assert load.status == 1 and 0 < refused < 1000, "a missing token is permanent: only what is under way follows the first refusal"
+    assert load.status == 1 and 0 < refused < 1000, "a missing token is permanent: only messages under way follow the first refusal"
 
 
 def quantile_of_curves(rows, share):

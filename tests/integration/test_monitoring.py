@@ -362,7 +362,7 @@ def no_broker(river):
 
 
 def no_memory(river):
-    """Then nothing is confirmed, not even the gateway's requests."""
+    """Then the brokers confirm nothing, not even the gateway's messages."""
     river.broker.control("set_vm_memory_high_watermark", "absolute", "1000000")
     ended = threading.Event()
 
@@ -542,7 +542,7 @@ def screen_of(folder, terminal, until):
 
 def test_what_top_refuses(tmp_path):
     assert "no river runs in river; make up" in top("--once", folder=tmp_path)[2]
-    assert "is no folder, and not HOST:PORT" in top("nowhere")[2]
+    assert "is neither a folder nor HOST:PORT" in top("nowhere")[2]
 
 
 @needs_prometheus

@@ -64,7 +64,7 @@ def add_revision(documents, message, test, flag, superseded=None):
 
 
 def expected(first, revisions):
-    """The rule once more in Python: the flag that counts, from [(key, flag, superseded)]."""
+    """The same rule in Python: returns the current flag, from [(key, flag, superseded)]."""
     again = [(key, flag) for key, flag, superseded in revisions if superseded]
     tips = [flag for key, flag in again if key not in [superseded for _, _, superseded in revisions]]
     held = tips or [flag for _, flag, _ in revisions] or [first]

@@ -1,5 +1,5 @@
-"""Servers that refuse good data, and confirm data that they did not store: nothing is lost, and nothing is refused that
-was not proved bad."""
+"""Servers that refuse good data, or confirm data that they did not store: nothing is lost, and only data that were
+proved bad are refused."""
 
 import concurrent.futures
 import json
@@ -149,7 +149,7 @@ FAULTS = {
 }
 
 
-# Workers killed by other tests may have left some in the shared server.
+# Workers that other tests killed may have left some control items in the shared server.
 CONTROL = "GRAPH ?g { ?s ?p ?o } FILTER(CONTAINS(STR(?g), '/control'))"
 
 

@@ -1,5 +1,6 @@
-"""What packagers and users of an installed tree rely on: additional compiler flags, modes independent of the umask, one
-version number, manual pages and completions of every program. The packages themselves: make test-packages."""
+"""Tests what packagers and users of an installed tree rely on: additional compiler flags, modes that do not depend on
+the umask, one version number, manual pages and completions for every program. `make test-packages` tests the packages
+themselves."""
 
 import json
 import os

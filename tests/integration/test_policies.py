@@ -35,7 +35,7 @@ class ClosingPipeline(harness.Pipeline):
 
 @pytest.fixture(params=["broker", "other_broker"])
 def each_broker(request):
-    """This host's RabbitMQ, and one of another series if there is one."""
+    """Runs with this host's RabbitMQ, and with one of another series if there is one."""
     return request.getfixturevalue(request.param)
 
 

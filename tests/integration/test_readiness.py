@@ -272,7 +272,8 @@ def test_a_queue_that_does_not_answer(pipeline, messages, stop, start):
 
 @pytest.mark.parametrize("connected", [True, False])
 def test_a_worker_ends_while_the_broker_hangs(pipeline, connected):
-    """It waits neither for the goodbye nor for a connection that is being made, whatever the time-out is."""
+    """A worker that stops waits neither for the broker's close-ok nor for a connection that is being made, whatever the
+    time-out is."""
     wait = ("--timeout=30min",)
     worker = pipeline.worker(*wait) if connected else None
     pipeline.broker.process.send_group(signal.SIGSTOP)
@@ -287,7 +288,7 @@ def test_a_worker_ends_while_the_broker_hangs(pipeline, connected):
 
 
 def test_a_peer_that_dies(pipeline):
-    """Its partitions are taken over when the others know that it is gone."""
+    """The other workers take over its partitions when they know that it is gone."""
     first, second = pipeline.worker(), pipeline.worker()
     second.kill()
     harness.wait_for(lambda: first.metric("ir_partitions") == PARTITIONS, "the dead worker's partitions")

@@ -1,5 +1,5 @@
-"""Access rights: each user tries everything at every entrance: AMQP, MQTT, HTTP and the management interface. One table
-lists what each may do; everything else is refused."""
+"""Permissions: each user tries every action over AMQP, MQTT, HTTP and the management interface. One table lists the
+permitted actions; all others are refused."""
 
 import base64
 import concurrent.futures
@@ -82,7 +82,7 @@ def listen(exchange, key="#"):
     return bind
 
 
-# The possible actions, by name. Users who may do something harmful do not try it.
+# The possible actions, by name. If a user may do something harmful, the test does not try it.
 HARMFUL = {
     "delete a queue": lambda channel: channel.queue_delete("ir.observations.0"),
     "delete an exchange": lambda channel: channel.exchange_delete("ir.processed"),

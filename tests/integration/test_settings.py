@@ -67,7 +67,7 @@ def test_every_platform_and_kind(platform):
     (("run.py", "check"), {}, None),
     (("run.py", "check"), {"WORKERS": "0"}, "make: WORKERS=0: must be a whole number from 1 to 64\n"),
     (("up.py", "up"), {"DATA": "out/river"}, "up: DATA=out/river: make clean removes out/; choose another folder\n"),
-    (("up.py", "up"), {"DATA": "/tmp/a,b"}, "up: DATA=/tmp/a,b: a comma separates the files of a registry; choose a folder without a comma\n"),
+    (("up.py", "up"), {"DATA": "/tmp/a,b"}, "up: DATA=/tmp/a,b: the path must not contain a comma, which separates the files of a registry; choose another folder\n"),
     (("up.py", "registry"), {}, "registry: make registry needs FILE=MY.ttl (several: FILE=A.ttl,B.ttl): the complete new registry\n"),
     (("load.py",), {"DURATION": "1s"}, "load: DURATION=1s: must be a whole number from 1 to 10000000\n"),
     (("load.py", "find-max"), {"RATE": "5"}, "load: RATE=5: the rates and their times are found\n"),

@@ -100,14 +100,14 @@ def test_any_gateway_is_killed(faulty, index):
 @pytest.mark.slow
 @pytest.mark.parametrize("via", ["amqp", "mqtt", "http"])
 def test_reload(faulty, via):
-    """Clients do not notice: no message is sent twice, none is refused."""
+    """Clients do not notice the reload: no message is sent twice, and none is refused."""
     summary = faulty.send(via, [(second, faulty.reload()) for second in (2, 4, 6, 8)])
     assert summary["messages_sent"] == summary["messages_confirmed"]
 
 
 @pytest.mark.slow
 def test_brokers_one_after_the_other(faulty):
-    """Each is killed and comes back, as in an upgrade."""
+    """Each of them is killed and started again, as in an upgrade."""
     actions = [(2, faulty.kill_broker(0)), (5, faulty.start_broker(0))]
     faulty.send("mix", actions)
     faulty.send("mix", [(2, faulty.kill_broker(1)), (5, faulty.start_broker(1))])

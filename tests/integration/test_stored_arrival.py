@@ -183,7 +183,8 @@ def test_clockless_and_named(make_pipeline, documents):
 
 
 def test_named_with_other_timestamps(make_pipeline, documents):
-    """A client that stamps every attempt of one named message means one message: the first attempt's times count."""
+    """A client may stamp every attempt to send one named message. It remains one message, and the times of the first
+    attempt count."""
     pipeline = make_pipeline(documents=documents.uri).init()
     pipeline.worker()
     now = int(time.time())

@@ -142,7 +142,7 @@ def test_what_cannot_help_ends_it(pipeline):
 
 @pytest.mark.parametrize("show", ("all", "rejected"))
 def test_who_may_not_listen_to_refusals(front, tmp_path, show):
-    """A viewer sees published observations, and a message that refusals exist."""
+    """The user `viewer` sees published observations, and a message that refusals are not shown."""
     with harness.FrontPipeline(front, tmp_path) as pipeline:
         pipeline.init()
         address = f"amqp://viewer@{front.balancer.address('consumers')}"

@@ -168,7 +168,7 @@ def tamper(way, *statements):
 
 
 def find_raw(way, content):
-    """The id of a message, as SQL, from the ledger's data about it."""
+    """Returns SQL that selects the id of a message, from the ledger's data about it."""
     return next(f"X'{bytes(row).hex()}'" for row, mote, body in way.pipeline.sqlite("SELECT id, mote, body FROM raw")
                 if str(harness.raw_id(mote, bytes(body), kind="plain")) == content)
 

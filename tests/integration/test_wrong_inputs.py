@@ -72,7 +72,7 @@ ROWS = [
     variable("up.py up", "LISTEN=192.0.2.1: this machine has no such address", LISTEN="192.0.2.1", REGISTRY=str(REGISTRY)),
     variable("up.py up", "REGISTRY=none.ttl: there is no file none.ttl", REGISTRY="none.ttl"),
     variable("up.py up", "ir-registry from-csv examples/tutorial/stations.csv > stations.ttl", REGISTRY="examples/tutorial/stations.csv"),
-    variable("up.py up", "DATA={dir}/a,b: a comma separates", DATA="{dir}/a,b"),
+    variable("up.py up", "DATA={dir}/a,b: the path must not contain a comma", DATA="{dir}/a,b"),
     variable("up.py up", "{dir}/input: File exists; choose another name, or remove it", 1, DATA="{dir}/input"),
     variable("up.py up", "{dir}/input/x: Not a directory; a part of this path is a file; choose another folder", 1, DATA="{dir}/input/x"),
     variable("up.py registry", "make registry needs FILE=MY.ttl"),
@@ -142,7 +142,7 @@ ROWS = [
     # ---- lists and files ----
     Row("ingest/haproxy.py none.conf", "none.conf: No such file or directory", 1),
     Row("ingest/motes.py none", "none: there is no such file", 1),
-    Row("ingest/carry.py README.md", "README.md: these are no definitions that RabbitMQ exported", 1),
+    Row("ingest/carry.py README.md", "README.md does not contain definitions that RabbitMQ exported", 1),
     Row("ingest/cut.py senders {dir}/none.sock", "No such file or directory", 1),
     Row("platforms/ir-deploy none.conf x", "none.conf: No such file or directory", 1),
     Row("platforms/ir-platform boot lxc nobody", "there is no guest 'nobody'", 1),

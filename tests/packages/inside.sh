@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs, upgrades, removes and purges the packages in a fresh root of a Debian release, and looks at each step. Run by run.py, with
-# the packages in /srv/deb and this folder in /srv/packages.
+# Installs, upgrades, removes and purges the packages in a fresh root of a Debian release, and checks the result of each
+# step. Run by run.py, with the packages in /srv/deb and this folder in /srv/packages.
 #
 #   inside.sh VERSION-OF-THE-PROGRAMS
 set -euo pipefail

@@ -1,11 +1,11 @@
-"""A machine that runs Xen, made of QEMU without hardware help: the hypervisor, dom0, and guests within.
+"""A machine that runs Xen, emulated by QEMU: the hypervisor, dom0, and guests inside it.
 
     with Machine(boot_files, [supply], folder) as machine:      # stopped again by its id, whatever happens
         machine.await_login(600)
         machine.run("xl list", seconds=60)
 
-dom0 is reached by ssh over a port of 127.0.0.1; the machine reaches nothing. Its console is FOLDER/console.log. What
-dom0 writes goes to an overlay in the folder.
+dom0 is reached by ssh over a port of 127.0.0.1; the machine itself has no access to any network. Its console is
+FOLDER/console.log. dom0's writes go to an overlay in the folder.
 """
 
 import os

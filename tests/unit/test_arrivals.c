@@ -200,8 +200,8 @@ static void the_future_begins_at_the_stored_arrival(void **state) {
     expect_stored(fixture, 1, 1);
 }
 
-/* Two workers store the first delivery of one message at the same moment: the later one learns of
- * it and takes the other's arrival. */
+/* Two workers store the first delivery of one message at the same moment: the later one detects
+ * this and uses the other's arrival. */
 static void a_contested_message_is_settled_again(void **state) {
     fixture_t *fixture = *state;
     ir_batch_t *mine = fixture->batch;

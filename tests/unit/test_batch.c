@@ -1,4 +1,5 @@
-/* Messages into batches: who sent it, which sensor, which unit, what is refused, what is kept. */
+/* How messages become part of a batch: the sender, the sensors, the units, what is refused, and
+ * what is kept. */
 #include "observation/reanalysis.h"
 #include "tests/unit/failing_alloc.h"
 
@@ -115,7 +116,7 @@ static void expect_bytes(ir_batch_t *batch, ir_view_t body, ir_reason_t reason) 
     assert_true(reason == IR_REASON_NONE || batch->refusals[0].reason == reason);
 }
 
-/* Whatever its properties say: the raw body and its id are of what was sent. */
+/* Whatever the properties say, the raw body and its id are those of the sent bytes. */
 static void gzip_is_expanded_within_the_bound(void **state) {
     (void)state;
     static char text[100000] = "[{\"n\":\"BUOY-7/temp\",\"t\":1304208000,\"u\":\"Cel\",\"v\":7}]";
@@ -204,7 +205,7 @@ static void refusals_do_not_grow_with_the_records(void **state) {
     ir_batch_free(batch);
 }
 
-/* Decoding another message must not touch what is kept of the first. */
+/* Decoding another message must not change the data kept for the first one. */
 static void texts_of_a_message_outlive_its_decoding(void **state) {
     (void)state;
     ir_batch_t *batch = ir_batch_new(registry);
@@ -292,7 +293,8 @@ static void a_batch_is_used_again(void **state) {
     ir_batch_free(NULL);
 }
 
-/* A store that refused some and then went away: each observation is again what it was. */
+/* A store refused some observations and then became unavailable: each observation gets its previous
+ * state. */
 static void refusals_are_taken_back(void **state) {
     (void)state;
     ir_batch_t *batch = ir_batch_new(registry);
@@ -351,7 +353,7 @@ static void later_messages_of_a_mote_are_set_aside_with_the_first(void **state) 
     ir_batch_free(batch);
 }
 
-/* A stage that has to retry; what was noted before stays. */
+/* Takes back the doubts of a stage that must retry; earlier doubts stay. */
 static void doubts_are_taken_back(void **state) {
     (void)state;
     ir_batch_t *batch = make_mixed();
@@ -381,7 +383,8 @@ static void a_message_that_was_set_aside_comes_again(void **state) {
     ir_batch_free(to);
 }
 
-/* What was put before the doubt is not put once more; what was in doubt, or left out, is. */
+/* Observations that were written before the doubt are not written again; those in doubt, or
+ * omitted, are. */
 static void it_is_known_what_of_it_is_stored(void **state) {
     (void)state;
     ir_batch_t *from = ir_batch_new(registry);

@@ -164,7 +164,7 @@ static void assert_counts(ir_fixture_t *fixture, uint64_t raw, uint64_t rejected
     assert_int_equal(counts.revisions, revisions);
 }
 
-/* Another connection, as another program would have it. */
+/* A second connection, like that of another program. */
 static sqlite3 *open_shell(const ir_fixture_t *fixture) {
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
@@ -241,7 +241,8 @@ static void test_duplicate_in_batch(void **state) {
     assert_int_equal(fixture->batch->observations[1].state, IR_OBSERVATION_DUPLICATE);
 }
 
-/* The description of a sensor may change; what was stored under the old one is still the same. */
+/* If the description of a sensor changes, an observation that was stored with the old one still
+ * counts as a duplicate. */
 static void test_duplicate_after_change(void **state) {
     ir_fixture_t *fixture = *state;
     fill(fixture->batch, 2);
@@ -272,7 +273,7 @@ static void test_two_writers(void **state) {
     assert_counts(fixture, 3, 0, 3, 0);
 }
 
-/* One of two that write at the same time. */
+/* One of two writers that write at the same time. */
 typedef struct ir_writer {
     const ir_fixture_t *fixture;
     ir_sensor_t *sensors;
@@ -280,8 +281,8 @@ typedef struct ir_writer {
     ir_error_t error;
 } ir_writer_t;
 
-/* Puts batches with one observation of each sensor: each batch changes a page for each of them. On
- * a thread of its own, so it asserts nothing. */
+/* Puts batches with one observation of each sensor, so each batch changes one page for each sensor.
+ * Runs in its own thread, so it asserts nothing. */
 static void *write_much(void *context) {
     ir_writer_t *writer = context;
     const ir_documents_options_t options = {.uri = writer->fixture->uri,
@@ -323,7 +324,8 @@ static off_t log_size(const ir_fixture_t *fixture) {
     return facts.st_size;
 }
 
-/* If two workers write without a pause, neither ever finds the log at rest. */
+/* If two workers write without a pause, neither ever finds a moment without the other's writes to
+ * the log. */
 static void test_log_stays_short(void **state) {
     ir_fixture_t *fixture = *state;
     ir_sensor_t *sensors = many_sensors();
@@ -342,7 +344,7 @@ static void test_log_stays_short(void **state) {
     free(sensors);
 }
 
-/* What reads for long keeps the log from beginning again; what is put meanwhile is stored. */
+/* A long read keeps the log from starting again; batches that are put meanwhile are stored. */
 static void test_log_under_a_reader(void **state) {
     ir_fixture_t *fixture = *state;
     ir_writer_t writer = {.fixture = fixture, .sensors = many_sensors(), .kind = 'a'};
@@ -382,7 +384,7 @@ static void test_refusals_of_decoding(void **state) {
                  "[{\"reason\":\"not-json\",\"record\":-1,\"detail\":\"no\"}]");
 }
 
-/* A rule of the database that the second observation breaks. */
+/* Adds a constraint to the database that the second observation violates. */
 #define TRAP                                                                                       \
     "CREATE TRIGGER trap BEFORE INSERT ON observations WHEN NEW.value = 1.0 "                      \
     "BEGIN SELECT RAISE(ABORT, 'trapped'); END"
@@ -405,7 +407,7 @@ static void test_refused_observation(void **state) {
                  "\"detail\":\"sqlite: trapped\"}]");
 }
 
-/* What became of a message is appended when it changes, and the newest is shown. */
+/* If the outcome of a message changes, the new one is appended, and the newest one is shown. */
 static void test_outcomes(void **state) {
     ir_fixture_t *fixture = *state;
     shell(fixture, TRAP);
@@ -524,7 +526,7 @@ static void test_recent(void **state) {
     assert_true(points[0].value == 5);
 }
 
-/* Points in a unit that the sensor no longer has do not belong to its series' past. */
+/* Points in a unit that the sensor no longer has are not used as its series' past. */
 static void test_recent_after_unit_change(void **state) {
     ir_fixture_t *fixture = *state;
     ir_point_t points[4];
@@ -679,7 +681,8 @@ static void test_other_version(void **state) {
     assert_int_equal(ir_documents_init(fixture->documents, &fixture->error), IR_ERR_PROTOCOL);
 }
 
-/* A store with ids of the old kind is not touched, and the way over is named. */
+/* A store with ids of the old format is not changed, and the message names the migration
+ * command. */
 static void test_earlier_release(void **state) {
     ir_fixture_t *fixture = *state;
     shell(fixture, "PRAGMA application_id = 1230137718; PRAGMA user_version = 1;"
@@ -730,7 +733,7 @@ static void limit_files(rlim_t size) {
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* A disk that has no more room in the midst of a batch. */
+/* The disk becomes full in the middle of a batch. */
 static void test_full_disk(void **state) {
     ir_fixture_t *fixture = *state;
     signal(SIGXFSZ, SIG_IGN);

@@ -1,5 +1,5 @@
-/* Motes in doubt: from the first message that is set aside to the last one that is settled,
- * whatever stage meets them, and nobody else's. */
+/* Motes in doubt: all messages of such a mote are set aside, from the first one to the last one
+ * that is settled, in every stage; messages of other motes are not. */
 #include "observation/analysis.h"
 #include "tests/unit/failing_alloc.h"
 #include "worker/doubts.h"
@@ -81,8 +81,8 @@ static void a_mote_waits_until_all_of_it_is_settled(void **state) {
     ir_doubts_free(doubts);
 }
 
-/* The batch is in a later stage when the mote comes into doubt; that stage sets the message aside
- * unless it is in doubt about it itself. */
+/* A batch is in a later stage when the mote becomes in doubt; that stage sets the message aside,
+ * unless the doubt is its own. */
 static void what_is_ahead_of_the_doubt_goes_on(void **state) {
     (void)state;
     ir_doubts_t *doubts = ir_doubts_new();

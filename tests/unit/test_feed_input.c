@@ -158,7 +158,8 @@ static void test_a_file_of_a_logger(void **state) {
     free_scene(scene);
 }
 
-/* However much is read at once, and wherever it was interrupted, the bytes are the same. */
+/* The packs have the same bytes, however much is read at once and wherever the reading was
+ * interrupted. */
 static void test_the_same_bytes_in_any_portions(void **state) {
     (void)state;
     static const size_t portions[] = {1, 2, 3, 7, 20000};
@@ -168,7 +169,7 @@ static void test_the_same_bytes_in_any_portions(void **state) {
         write_file(scene, "a.csv", "w", "Datum;Temp;Pegel\n");
         for (int row = 0; row < 9; row++) {
             char line[64];
-            /* Three rows a time, of which the third repeats the first. */
+            /* Three rows for each time; the third repeats the first. */
             snprintf(line, sizeof line, "25.10.2025 1%d:00;%d;%s\n", row / 3, row % 3 % 2,
                      row % 3 == 1 ? "7" : "");
             write_file(scene, "a.csv", "a", line);
@@ -475,7 +476,7 @@ static void test_toa5(void **state) {
     assert_string_equal(read_all(scene),
                         "[{\"bt\":1337962500,\"n\":\"m/t\",\"u\":\"Cel\",\"v\":21.5}]\n"
                         "[{\"bt\":1337962500.5,\"n\":\"m/t\",\"u\":\"Cel\",\"v\":21.75}]\n");
-    /* the logger got another program: another head in the same file */
+    /* the logger got a new program, so the file contains a second head */
     write_file(scene, "a.dat", "a",
                "\"TOA5\",\"CR1000\",\"CR1000\",\"1234\",\"CR1000.Std.25\",\"CPU:b.CR1\",\"2\","
                "\"Min15\"\r\n\"TIMESTAMP\",\"RECORD\",\"Temp_Avg\"\r\n\"TS\",\"RN\",\"Deg C\"\r\n"

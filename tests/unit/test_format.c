@@ -42,7 +42,8 @@ static void add(ir_batch_t *batch, const char *body) {
     assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
 }
 
-/* Two numbers at one instant, every other kind of value, and a spike that the last pack decides. */
+/* The packs: two numbers at one instant, every other kind of value, and a spike that only the last
+ * pack decides. */
 static ir_batch_t *sample(void) {
     ir_batch_t *batch = ir_batch_new(registry);
     add(batch, "[{\"bn\":\"BUOY-7/\",\"bt\":1304208000,\"n\":\"temp\",\"u\":\"Cel\",\"v\":7.25},"
@@ -242,7 +243,7 @@ static void packs_go_over_lines(void **state) {
     static const pack_case_t expected[] = {
         {"[\n {\"n\":\"a]\\\"]\"}\r\n]", 1, false}, /* brackets in strings are none */
         {"[1]", 4, false},
-        {"[{\"n\":\"cut", 5, false}, /* does not take the next one with it */
+        {"[{\"n\":\"cut", 5, false}, /* a truncated pack does not include the next one */
         {"[2]", 6, false},
         {"", 7, true},
         {"[3]", 11, false},

@@ -1,4 +1,4 @@
-/* A program that has lost track of its own state ends, in a release build too, and says where. */
+/* A program whose state is inconsistent ends and names the place, in a release build, too. */
 #include "broker/partition.h"
 #include "common/invariant.h"
 #include "observation/batch.h"
@@ -16,7 +16,8 @@
 
 #include <cmocka.h>
 
-/* Runs `violate` in a child. Asserts that it is ended by SIGABRT after a line that has `text`. */
+/* Runs `violate` in a child process. Asserts that SIGABRT ends it after a line that contains
+ * `text`. */
 static void assert_ends(void (*violate)(void), const char *text) {
     int ends[2];
     char line[1024] = "";

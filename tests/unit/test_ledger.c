@@ -43,7 +43,7 @@ static int tear_down(void **state) {
 
 static ir_id_t make_id(unsigned number) {
     ir_id_t id = {{0}};
-    /* Spread over the bytes, so that order of numbers is not order of ids. */
+    /* Spreads the number over the bytes, so that ids are not in the order of the numbers. */
     const unsigned mixed = number * 2654435761U;
     memcpy(id.bytes, &mixed, sizeof mixed);
     memcpy(id.bytes + 8, &number, sizeof number);
@@ -101,8 +101,8 @@ static void assert_result(ir_ledger_t *ledger, uint64_t present, uint64_t missin
     assert_int_equal(result.foreign, foreign);
 }
 
-/* What others sent is no business of a ledger that says who sent: neither in the documents nor, for
- * what these know, in the graph. */
+/* If a ledger names its motes, data of other motes do not count: neither in the documents nor, as
+ * far as the documents know the motes, in the graph. */
 static void test_motes(void **state) {
     const ir_fixture_t *fixture = *state;
     ir_error_t error;
@@ -187,7 +187,7 @@ static void test_add(void **state) {
 
     ir_ledger_t *ledger = load(fixture->path);
     assert_int_equal(ir_ledger_add(ledger, fixture->other, false, &extent, &error), IR_OK);
-    /* What one sent without a confirm, the other sent with one. */
+    /* One run sent a message without a confirm, and the other sent the same message with one. */
     ir_ledger_begin(ledger, IR_LEDGER_RAW);
     ir_ledger_end(ledger, &result);
     assert_int_equal(result.expected, 3);
@@ -268,7 +268,8 @@ static void test_bad_files(void **state) {
     }
 }
 
-/* What an interrupted generator or a full disk leaves: the whole lines count. */
+/* A ledger that ends early, because the generator was interrupted or the disk was full: its whole
+ * lines count. */
 static void test_cut_off(void **state) {
     static const struct {
         const char *text;

@@ -1,5 +1,5 @@
-/* Quality control against flags that ioos_qc computed (tests/data/quality), in one go, in batches,
- * and with the series' state lost and read back again at any point. */
+/* Compares quality control with flags that ioos_qc computed (tests/data/quality): for a whole
+ * series at once, in batches, and with the state of the series lost and read back at any point. */
 #include "annotation/quality/quality.h"
 
 #include "annotation/quality/qartod.h"
@@ -29,7 +29,7 @@ typedef struct golden {
     uint8_t aggregates[POINTS_MAX];
 } golden_t;
 
-/* What the document store would have: every point with its flags at arrival. */
+/* What the document store would contain: every point with the flags that it got on arrival. */
 typedef struct memory {
     ir_point_t points[POINTS_MAX];
     size_t n_points;
@@ -287,7 +287,7 @@ static void flags_do_not_depend_on_hand_overs(void **state) {
     each_golden(check_with_lost_state);
 }
 
-/* What was not acknowledged comes again: with the same flags as the first time. */
+/* Unacknowledged messages are redelivered, and get the same flags as the first time. */
 static void a_redelivered_stretch_gets_the_same_flags(void **state) {
     (void)state;
     golden_t *golden = read_golden("tests/data/quality/made_everything.golden");
@@ -430,7 +430,7 @@ static void remove_one(ir_batch_t *batch, uint32_t place) {
 enum { MISSING = 10, COUNT = 30 };
 static const ir_value_t nothing = {.kind = IR_VALUE_NUMBER, .number = -999999};
 
-/* Points after MISSING have the flags that they would have if it had not been sent. */
+/* Points after a missing value have the flags that they would have if it had not been sent. */
 static void assert_as_without(const golden_t *golden, const ir_observation_t *behind) {
     ir_quality_t *quality = ir_quality_new(4, NULL, NULL, true);
     ir_batch_t *without = make_batch(golden, 0, COUNT, 1);
@@ -465,7 +465,8 @@ static void what_is_missing_leaves_the_series_as_it_was(void **state) {
     free(golden);
 }
 
-/* The store gives it as a value, since it was not registered then. */
+/* The store returns it as an ordinary value, because it was not registered as missing at that
+ * time. */
 static void what_was_registered_as_missing_later(void **state) {
     (void)state;
     golden_t *golden = read_golden("tests/data/quality/made_everything.golden");

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-/* Part of the interface: dead letters, metrics and documents show these. */
+/* These texts are part of the interface: dead letters, metrics and documents show them. */
 static void every_reason_has_its_text(void **state) {
     (void)state;
     static const char *const texts[IR_REASON_COUNT] = {

@@ -53,7 +53,7 @@ static void json_text(void **state) {
     ir_source_close(&source);
 }
 
-/* Silence of more than an hour is cut, between repetitions too. */
+/* Gaps of more than an hour are shortened, also between repetitions. */
 static void own_pace(void **state) {
     (void)state;
     sources_write_text(HEAD "S,a,2011-05-01T04:00:00Z,1,m,\nT,a,2011-05-01T04:00:00Z,1,m,\n"

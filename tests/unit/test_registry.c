@@ -323,7 +323,8 @@ static void assert_several_refused(const char *paths, const char *text) {
     assert_string_equal(error.text, text);
 }
 
-/* Shared properties, blank nodes of the same label, a sensor on a mote of another file. */
+/* Several files with shared properties, blank nodes with the same label, and a sensor on a mote of
+ * another file. */
 static void test_several_files(void **state) {
     (void)state;
     ir_registry_t *registry = load("tests/data/registry/several");
@@ -459,7 +460,8 @@ static void tell_expected(void *context, const char *line) {
     expectation->told++;
 }
 
-/* All at once, in the order of the file, without those that follow from others. */
+/* All faults are reported together, in the order of the file, without those that follow from
+ * others. */
 static void test_many_faults(void **state) {
     (void)state;
     static const char *const paths[] = {"tests/data/registry/many/ten.ttl",
@@ -513,7 +515,7 @@ static void test_faults_are_bounded(void **state) {
     unlink(path);
 }
 
-/* A file that is not there does not hide the faults of another. */
+/* A missing file does not hide the faults of another file. */
 static void test_faults_of_several_files(void **state) {
     (void)state;
     char last[100];
@@ -599,7 +601,7 @@ static void test_too_large(void **state) {
     unlink(path);
 }
 
-/* An empty registry is one: with unregistered = accept nothing need be known. */
+/* An empty registry is valid: with unregistered = accept, it need not describe anything. */
 static void test_empty(void **state) {
     (void)state;
     ir_registry_t *registry = load("/dev/null");

@@ -172,8 +172,9 @@ static int64_t crest(unsigned mote, int64_t from_ns, double *height) {
     return at_ns;
 }
 
-/* The flood of a deep storm passes down the river; the water is then higher, muddier and thinner.
- */
+/* The flood of a strong storm passes down the river: then the stage is higher, the turbidity is
+ * higher, and the conductance is lower.
+ *  */
 static void storms_travel(void **state) {
     (void)state;
     double height = 0;

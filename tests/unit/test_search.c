@@ -64,7 +64,7 @@ static void finds_the_capacity(void **state) {
     }
 }
 
-/* If no rate is set, the queue accepts far more than it delivers, or less than it could. */
+/* Without a rate, the queue accepts far more messages than it delivers, or fewer than it could. */
 static void a_first_guess_that_is_far_off(void **state) {
     (void)state;
     ir_search_t found;

@@ -192,7 +192,7 @@ static void keep_line(void *context, const char *line) {
     lines->count++;
 }
 
-/* A section that no program reads is one fault, whatever stands in it. */
+/* A section that no program reads is one fault, whatever it contains. */
 static void all_faults_are_told_in_order(void **state) {
     (void)state;
     static const char *const expected[] = {

@@ -1,5 +1,5 @@
-/* What a request carries, the answer in words, gzip with a bound; and every allocation that fails.
- */
+/* The decoding of requests, the answers, gzip with a limit, and each allocation failing in turn.
+ *  */
 #include "common/gunzip.h"
 #include "http/problem.h"
 #include "ingest/key.h"
@@ -151,7 +151,7 @@ static void expect_named(const ir_submission_pack_t *pack, const char *name) {
     assert_memory_equal(&id, &pack->raw_id, sizeof id);
 }
 
-/* One key for a request of several packs names each by its line. */
+/* If a request with several packs has a key, each pack is named KEY/LINE. */
 static void a_key_names_the_packs(void **state) {
     ir_submission_t s;
     ir_submission_input_t input =
@@ -172,7 +172,7 @@ static void a_key_names_the_packs(void **state) {
     expect_named(&s.packs[1], "k-1/3");
 }
 
-/* The name is sent along anyway, because the worker decides whether times are relative. */
+/* The name is sent in any case, because the worker decides whether times are relative. */
 static void a_key_does_not_change_the_id_of_absolute_packs(void **state) {
     ir_submission_t s;
     ir_submission_input_t input =

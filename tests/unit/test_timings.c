@@ -1,4 +1,5 @@
-/* Packs without times, or with relative ones, of both sources and in both formats. */
+/* Packs without times, or with relative times, from both sources (replay and simulation) and in
+ * both formats. */
 #include "loadgen/source/simulation.h"
 
 #include "common/arena.h"

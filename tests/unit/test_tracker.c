@@ -318,7 +318,7 @@ static void unknown_ids_are_matched_in_the_order_of_their_mote(void **state) {
 }
 
 /* A message that was sent again may come back under two ids, and the second one is mistaken for the
- * next message. What comes between the two is in order all the same. */
+ * next message. Messages that come between the two are still in order. */
 static void guesses_after_a_resend_have_no_order(void **state) {
     (void)state;
     ir_source_t source = sources_open(&three_motes);

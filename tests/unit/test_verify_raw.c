@@ -159,7 +159,8 @@ static void what_follows_from_the_name_is_found(void **state) {
     assert_all_there(1, 2);
 }
 
-/* The broker did not stamp it, so it counts from when the worker saw it. */
+/* The broker did not stamp the message, so relative times count from when the worker received
+ * it. */
 static void what_has_no_stamp_is_found(void **state) {
     (void)state;
     receive(BODY, NULL, 0);

@@ -83,7 +83,7 @@ static size_t open_messages(void) {
     return ir_outlet_window_counts(window)->messages;
 }
 
-/* Sends what may be sent now; returns the last message. */
+/* Sends all messages that may be sent now; returns the last one. */
 static ir_outlet_window_message_t *send_all(int64_t now_ns) {
     ir_outlet_window_message_t *message = NULL;
     while (ir_outlet_window_next(window) != NULL) {

@@ -39,8 +39,8 @@ from .process import (  # noqa: E402
 )
 from .server import Server, Startable, http_request  # noqa: E402
 
-# The servers behind the stores, by the names that DOCUMENTS= and GRAPH= of `make run` take. The same name is the group of
-# tools/install that installs the server. Whatever depends on a server is asked of its class.
+# The servers behind the stores, by the names that DOCUMENTS= and GRAPH= of `make run` take. The same name is the group
+# of tools/install that installs the server. Everything that differs between servers is in their classes.
 DOCUMENT_SERVERS = {"mongodb": MongoDB}
 GRAPH_SERVERS = {"fuseki": Fuseki, "oxigraph": Oxigraph, "virtuoso": Virtuoso}
 

@@ -35,7 +35,8 @@ class PortMapper:
             self.process = None
 
 
-# Runs the arguments from $3 on in the root folder $1, with the folder $2 mounted at the same path inside.
+# Runs a command ($3 and the following arguments) in the root folder $1, with the folder $2 mounted at the same path
+# inside.
 IN_ROOT = """
 mkdir -p "$1$2"
 mount --bind "$2" "$1$2"
@@ -106,7 +107,7 @@ class RabbitMQ(Server):
         }
 
     def in_root(self, *words):
-        """The command that runs these words in the root where this RabbitMQ is installed."""
+        """The command that runs these words in the root folder in which this RabbitMQ is installed."""
         if self.root is None:
             return [*words]
         places = [self.root, str(self.directory)]

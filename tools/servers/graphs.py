@@ -64,8 +64,8 @@ class Fuseki(GraphServer):
         return {"fuseki": first_line("java", "-jar", cls.jar(), "--version"), "java": first_line("java", "--version")}
 
     def argv(self):
-        # With few cores the serial collector leaves more of them to other programs: a sixth less CPU for the same
-        # triples.
+        # With few cores, the serial garbage collector leaves more CPU time to other programs: it takes a sixth less for
+        # the same triples.
         options = [f"-Xmx{os.environ.get('FUSEKI_HEAP', '1g')}", "-XX:+UseSerialGC"]
         java = [find_program("java", "fuseki"), *options, "-jar", self.jar()]
         where = ["--localhost"] if self.host == HOST else []
@@ -151,7 +151,7 @@ class Virtuoso(GraphServer):
     strategy = "update"
     password = "dba"
 
-    already_granted = "U0013"  # its code for a role that the user has, as when it starts on data of before
+    already_granted = "U0013"  # its error code for a role that the user already has, as on existing data
 
     def __init__(self, directory):
         super().__init__(directory)

@@ -1,4 +1,4 @@
-"""Where programs are that the servers run, and which versions they have."""
+"""Finds the programs that the servers run, and their versions."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Ports for servers, which no other program gets meanwhile."""
+"""Chooses free ports for servers and reserves them."""
 
 import fcntl
 import functools
@@ -15,9 +15,9 @@ _reserved = set()
 
 
 def free_ports(count, avoid=()):
-    """Ports that nothing listens on now, all different, none of `avoid`; below those that the kernel gives to outgoing
-    connections, so that none of these gets one before it is used, or while its server is down. They are this program's
-    until it ends: nobody gets them from here again."""
+    """Returns different ports on which nothing listens, none of them in `avoid`. They are below the range of outgoing
+    connections, so the kernel gives none of them to a connection before the server starts or while it is down. They
+    stay reserved until this program ends: this function gives them to no other program."""
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports = range(LOWEST_PORT, low if low > 12000 else 65536)
     shuffled = (port for port in random.sample(ports, len(ports)) if port not in avoid)
@@ -25,7 +25,8 @@ def free_ports(count, avoid=()):
 
 
 def reserve(port):
-    """Whether the port became this program's, by a lock on the byte of that number in a file of the user's programs."""
+    """Tries to reserve the port, by a lock on the byte of that number in a file that all programs of the user share.
+    Returns whether it did."""
     if port in _reserved:
         return False
     try:
@@ -44,7 +45,7 @@ def _reservations():
 
 
 def port_fault(host, port):
-    """Why nothing can listen there, an errno; 0: it can."""
+    """Returns the errno for which no server can listen there; 0: a server can."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

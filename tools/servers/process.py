@@ -35,8 +35,8 @@ _journal = None
 
 
 def record_in(path, more=False):
-    """From now on every process that is started is also noted in this file, a line "ID START" each, so that others find
-    them however this program ends. `more`: beside those that are noted there."""
+    """From now on, every started process is also recorded in this file, as a line "ID START", so that other programs
+    find it however this program ends. `more`: keep the existing lines of the file."""
     global _journal  # noqa: PLW0603 - one for the program
     _journal = Path(path)
     if not more:
@@ -83,7 +83,7 @@ def let_go():
 
 def start_time(pid):
     """The start time of a process in the kernel's ticks, which distinguishes it from a later process with the same id.
-    None when the process is gone, or dead but not yet waited for."""
+    None if the process is gone, or is a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
@@ -114,7 +114,7 @@ def write_private(path, text):
 
 
 def stop_on_signals(end=lambda number: sys.exit(128 + number)):
-    """Makes INT, TERM and HUP end the program with SystemExit, or as `end` does, so that everything is stopped."""
+    """Makes INT, TERM and HUP raise SystemExit, or call `end`, so that everything is stopped."""
 
     def leave(number, _frame):
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -168,7 +168,7 @@ class Process:
 
     def group_ended(self):
         """Whether no process of its group is left."""
-        self.child.poll()  # else it would stay, as one that is dead
+        self.child.poll()  # otherwise it would remain as a zombie
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:

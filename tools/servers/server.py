@@ -13,7 +13,7 @@ START_SECONDS = float(os.environ.get("IR_SERVER_SECONDS", "120"))
 
 
 class Startable:
-    """Something that starts in two steps, begin() and await_ready(), so that several can start in parallel."""
+    """An object that starts in two steps, begin() and await_ready(), so that several can start in parallel."""
 
     def __enter__(self):
         self.start()
@@ -72,7 +72,7 @@ class Server(Startable):
 
     @classmethod
     def versions(cls):
-        """Returns {program: version} of what it runs, where no Debian package gives it."""
+        """Returns {program: version} of the programs it runs that are in no Debian package."""
         return {}
 
     # ---- running it ----

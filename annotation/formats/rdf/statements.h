@@ -57,7 +57,7 @@ void ir_statements_revision(ir_statements_t *statements, const ir_revision_t *re
                             const ir_format_options_t *options);
 
 /* Makes the statements of a format item: calls `write` once for every accepted observation, or for
- * the revision. `observation` is the one described, `nth` counts the calls. */
+ * the revision. `observation` is the described observation; `nth` counts the calls. */
 typedef void (*ir_statements_write_fn)(ir_buffer_t *out, const ir_statements_t *statements,
                                        const ir_observation_t *observation,
                                        const ir_format_options_t *options, uint32_t nth);

@@ -24,7 +24,7 @@ class Kind:
     Sample = None  # a class derived from sample.Sample: how one sample is made
     # {key: type, (types), [type] or [{key: type}]} of the kind's table in an experiment file. All keys are required.
     parameters = {}
-    # {last part of a measure's dotted name: Measure}, without the measures that only serve proofs.
+    # {last part of a measure's dotted name: Measure}, without the measures that only proofs use.
     measures = {}
     appliance = ""  # the guests' root, as Guest.appliance
     proofs = ()  # of proofs.NAMED; every report also compares bare metal with itself
@@ -48,12 +48,12 @@ class Kind:
         return subjects.of(platforms, profiles)
 
     def scout(self, parameters, once):
-        """Called before the first block. Returns the values that determine the samples' loads; they are stored in the
-        plan and never change. once(scouted) makes one sample of the reference and returns its measures."""
+        """Scouts: called before the first block. Returns the values that determine the samples' loads; they are stored
+        in the plan and never change. once(scouted) makes one sample of the reference and returns its measures."""
         return {}
 
     def remarks(self, found):
-        """Sentences that follow from the samples but are not comparisons. `found` is an analysis."""
+        """Sentences about the samples that are not comparisons. `found` is an analysis."""
         return []
 
     def stretches(self, scouted):

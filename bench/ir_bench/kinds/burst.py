@@ -7,7 +7,7 @@ from . import pipeline
 from .base import NUMBER, Measure
 
 TOPOLOGY = "[all]\nroles = broker,gateway,balancer,worker,documents,graph\nsize = medium\n"
-ROUNDS_MOST = 90  # a sample has so many seeds
+ROUNDS_MOST = 90  # number of seeds reserved for a sample
 
 
 class Sample(pipeline.Sample):

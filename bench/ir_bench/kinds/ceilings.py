@@ -1,6 +1,6 @@
 """Measures the broker, the document stores and the triplestore alone on this host, each with the same observations.
-Reports how near the whole pipeline comes to the limit that the processors set: all of them busy with nothing but the
-processor time that an observation takes in all processes together. Uses no guests."""
+Reports how near the whole pipeline comes to the limit of the processors. That is the rate at which all of them would be
+busy, given the processor time that an observation takes in all processes together. Uses no guests."""
 
 import itertools
 import json
@@ -113,7 +113,7 @@ class Kind(base.Kind):
                 "mongodb": "into MongoDB alone", "sqlite": "into SQLite alone", "fuseki": "into Fuseki alone"}
 
     def remarks(self, found):
-        """How near the whole comes to its ceilings."""
+        """Reports how near the whole pipeline comes to its limits."""
         return list(filter(None, (self.nearness(found, name) for name in WHOLE)))
 
     def nearness(self, found, name):

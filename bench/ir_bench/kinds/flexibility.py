@@ -1,8 +1,9 @@
 """Measures the seconds of each platform verb by the host's clock, and what one more guest costs in memory and disk.
 
-One sample makes its guests in its own lab, one after another. A guest without roles goes through every verb. With a guest that
-has roles, the time until all roles are ready is measured. Then idle guests are added up to a limit. Finally a few guests are
-promised more memory in total than the host has. A verb that a platform lacks has a reason in place of a value.
+One sample makes its guests in its own lab, one after another. A guest without roles goes through every verb. With a
+guest that has roles, the time until all roles are ready is measured. Then idle guests are added up to a limit. Finally
+a few guests are promised more memory in total than the host has. For a verb that a platform lacks, the result is a
+reason instead of a value.
 """
 
 import time
@@ -146,7 +147,7 @@ class Sample(sample.Sample):
         for name in ("first", "second"):
             verbs.destroy(lab, name)
 
-    # ---- what a guest costs ----
+    # ---- the cost of a guest ----
 
     def memory(self):
         """Returns (bytes left on the host, bytes that the processes of all guests here hold)."""
@@ -184,7 +185,7 @@ class Sample(sample.Sample):
         for name in names:
             verbs.destroy(self.lab_of_sample, name)
 
-    # ---- more memory than there is ----
+    # ---- more memory than the host has ----
 
     def promised(self, stretch, tuning):
         """Starts guests that are promised more memory in total than the host has, and that each use a little of it.

@@ -1,8 +1,9 @@
-"""Measures what a guest loses when its twin is stressed, and what each lever restores.
+"""Measures how much performance a guest loses when its twin is stressed, and how much each lever (a limit on the twin)
+restores.
 
-One sample boots a pair: a guest under load, and a twin of equal size and shares. Each load is measured calm; then with
-the twin stressed in one resource after another, in random order; then with a lever on the twin; and calm again. Every
-result is a ratio to the calm value of the same pair, so no second boot lies between the two.
+One sample boots a pair: a guest under load, and a twin of equal size and shares. Each load is measured while the twin
+is idle (calm); then with the twin stressed in one resource after another, in random order; then with a lever on the
+twin; and calm again. Every result is a ratio to the calm value of the same pair, within one boot.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from .base import Measure
 
 CALM, AGAIN = "calm", "calm-again"
 MIB = 1 << 20
-# Where load and stressor both want all of one resource other than the processors, each is entitled to a half.
+# If load and stressor both want all of one resource other than the processors, each is entitled to a half.
 BOTH_WANT_ALL = ("disk", "network")
 BY_GENERATOR = (*loads.PIPELINE, "network")  # loads that partly run outside the guest
 

@@ -1,6 +1,6 @@
-"""Compares ir-worker with other workers that do the same job (bench/peers/). Each starts from filled queues and writes
-to the same stores, one worker of each kind in turn. Afterwards the stores must hold, statement by statement and
-document by document, what ir-annotate makes of the same packs. A worker that leaves anything else gets no figures."""
+"""Compares ir-worker with other workers that do the same job (bench/peers/). One worker of each kind in turn starts
+from filled queues and writes to the same kinds of stores. Afterwards the stores must have exactly the documents and
+statements that ir-annotate makes of the same packs. Otherwise the worker gets no figures."""
 
 import servers
 
@@ -106,7 +106,7 @@ class Kind(base.Kind):
         return []
 
     def subjects(self, experiment, platforms, profiles):
-        """The subjects are workers, not platforms. All run on this host without a guest."""
+        """The subjects are workers, not platforms. All of them run on this host, without guests."""
         def subject(name, worker):
             return Subject(name, "bare", against=OURS, settings={"worker": worker})
 

@@ -14,10 +14,10 @@ from . import base
 from .base import Measure
 
 DRAIN_SECONDS = 30
-# How many observations the first scouting at full speed sends, by document store; they take some seconds.
+# Number of observations that the first scouting sends at full speed, by document store; they take some seconds.
 SCOUT_OBSERVATIONS = {"sqlite": 200000, "mongodb": 40000}
 KEPT = "kept"  # the generator's verdict on a rate (loadgen/README.md)
-FLUSHES_APART = 2  # a factor; a guest whose flushes do not reach the disk differs by far more
+FLUSHES_APART = 2  # a factor; if a guest's flushes do not reach the disk, it differs by much more
 CROWDED = 0.75  # share of the processors; where more of them are busy, latency is mostly waiting (bench/README.md)
 GENERATOR = ROOT / "out" / "release"  # the same for all compared builds
 
@@ -36,7 +36,7 @@ class Sample(sample.Sample):
 
     @contextlib.contextmanager
     def started(self, **how):
-        """The stack of this sample, started; `how` are arguments of BenchStack."""
+        """Starts the stack of this sample. `how`: arguments of BenchStack."""
         self.stack = self.Stack(self, self.registry(), **how)
         with self.stack:
             self.measures["guests.boot_seconds"] = sum(guest.boot_seconds for guest in self.booted())
@@ -92,7 +92,7 @@ class Sample(sample.Sample):
         self.measures[f"{name}.rate"] = summary["observations_per_second_end_to_end"]
 
     def stores(self):
-        """Bytes per observation that the fixed amount left in initially empty stores."""
+        """Bytes per observation after the fixed amount was written to initially empty stores."""
         self.stack.stop_stores()
         kinds = self.parameters["documents"], self.parameters["graph"]
         for store, size in roles.store_bytes(self.stack.lab, self.stack.guests, kinds).items():
@@ -143,7 +143,7 @@ class Sample(sample.Sample):
 
 
 def verdict(summary):
-    """The generator's verdict on the only stretch of its run."""
+    """The generator's verdict on the only measurement of its run."""
     return summary["steps"][0]["verdict"]
 
 
@@ -160,7 +160,7 @@ class Kind(base.Kind):
     parameters = {
         "topology": str, "documents": str, "graph": str, "formats": str, "via": str, "motes": int, "records": int,
         "warm_up_seconds": base.NUMBER,
-        "full_seconds": base.NUMBER,  # how long the fixed amount takes the reference
+        "full_seconds": base.NUMBER,  # seconds that the reference needs for the fixed amount
         "fixed": [{"name": str, "share": base.NUMBER, "seconds": base.NUMBER}],  # share of the reference's full speed
     }
     measures = {
@@ -210,7 +210,7 @@ class Kind(base.Kind):
         return {f"{each['name']}.flushes_per_1000": FLUSHES_APART for each in scouted["fixed"]}
 
     def remarks(self, found):
-        """The fixed rates at which p50 depends on the machine's slightest changes."""
+        """The fixed rates at which even slight changes of the machine's speed affect p50."""
         told = []
         for each in found.plan["scouted"].get("fixed", []):
             busy = (found.median(found.twins[0], f"{each['name']}.busy_cores") or 0) / found.facts["cores"]

@@ -1,5 +1,6 @@
-"""Full speed by the number of workers, graph servers or brokers; each number has its own guests. With five or more
-numbers that have a core each, the Universal Scalability Law is fitted; with fewer there is only the table."""
+"""Measures full speed by the number of workers, graph servers or brokers; each number has its own guests. With five or
+more numbers for which the host has enough cores, the Universal Scalability Law is fitted; with fewer there is only a
+table."""
 
 import os
 
@@ -41,8 +42,8 @@ class Kind(pipeline.Kind):
             raise ValueError("numbers are from 1 on")
 
     def scout(self, parameters, once):
-        """Keeps the numbers for which this host has the cores. With fewer than three cores the generator has no
-        separate ones."""
+        """Keeps the numbers for which this host has enough cores. On a host with fewer than three cores, the generator
+        has no separate cores."""
         cores = os.cpu_count()
         numbers = scalability.allowed(parameters["numbers"], cores, 1 if cores >= 3 else 0)
         found = self.full_rate(parameters, once, {"numbers": numbers[:1]}, "scale.rate")

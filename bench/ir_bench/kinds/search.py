@@ -1,6 +1,6 @@
 """The generator's search for the highest rate (ir-loadgen --find-max), once per platform, with a limit on what it
-stores. It is not a sample: the rates follow each other in one guest whose stores grow. So its result is given with the
-amount and the disk used, and is part of no ratio."""
+stores. It is not a sample: all rates are tried in one guest, whose stores grow. So the report gives its result with the
+number of stored observations and the used disk space, and never as a ratio."""
 
 from . import pipeline
 from .base import Measure

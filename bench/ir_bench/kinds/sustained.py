@@ -1,5 +1,5 @@
 """The highest rate that a platform sustains. The rates are a grid, the same for all; each is sent for the same time
-into empty stores. A rate counts when at least half of the blocks kept it, by the generator's verdict
+into empty stores. A rate counts as sustained if the generator's verdict is positive in at least half of the blocks
 (loadgen/README.md)."""
 
 import statistics

@@ -1,8 +1,8 @@
 """Measuring tools in a guest, one after the other: processors, memory, network, disks, and whole systems.
 
 For tools with a fixed amount of work, the amount is chosen before the first block so that it takes bare metal the
-seconds in the tool's options. Disk figures are in no ratio unless the guest's fdatasync reaches the host's disk as on
-bare metal.
+seconds in the tool's options. Disk figures are used in ratios only if the guest's fdatasync reaches the host's disk as
+on bare metal.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Every profile of a platform against the platform's default, each on the workload it is meant for.
+"""Compares every profile of a platform with the platform's default, on the workload that the profile is meant for.
 
 The default runs all loads, a profile only its own. Each sample records the tuning as requested and in effect. A profile
 that this host or platform does not support is skipped with its reason.

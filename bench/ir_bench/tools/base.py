@@ -45,7 +45,7 @@ class Tool:
     programs = ()  # the sheet of likeness has their versions and checksums
     options = {}  # {key: type}, all required
     gives = ()  # of MEASURES
-    first_amount = 0  # start of the search for the fixed amount; 0: the tool runs for a time
+    first_amount = 0  # where the search for the fixed amount starts; 0: the tool runs for a given time
     reaches_disk = False  # its figures are valid only if its writes reach the disk
     needs_peer = False
 

@@ -16,7 +16,7 @@ def file_mib(place):
 
 
 def lay_out(place):
-    """fio writes the file with incompressible bytes; it is on the disk before anything is measured."""
+    """fio fills the file with incompressible bytes. The file is on the disk before the measurement starts."""
     return (f"test -e data || fio --name=data --filename=data.part --size={file_mib(place)}M --rw=write --bs=1M --direct=1 "
             "--end_fsync=1 --refill_buffers --output-format=json >/dev/null && { test -e data || mv data.part data; }")
 

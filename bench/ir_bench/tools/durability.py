@@ -1,5 +1,5 @@
-"""Proves that data synced by a guest is on the host's disk: the disk's own count of flushes rises for a guest's
-fdatasync as it does for bare metal's (/proc/diskstats, since Linux 5.5)."""
+"""Proves that data synced by a guest is on the host's disk: a guest's fdatasync must increase the disk's count of
+flushes as one on bare metal does (/proc/diskstats, since Linux 5.5)."""
 
 import statistics
 import time
@@ -40,7 +40,7 @@ def one_round(box, folder):
 
 
 def objection(guests, bares):
-    """Why a guest's disk figures are in no ratio; "" when its syncs reach the disk."""
+    """Why a guest's disk figures are excluded from ratios; "" if its syncs reach the disk."""
     if guests is None or bares is None or bares < REACHES:
         return "unproved that it reaches the disk: even bare metal's fdatasync does not raise the disk's count of flushes"
     if guests < REACHES:

@@ -16,7 +16,7 @@ from pathlib import Path
 from platforms.lab import LabError, command, rooted, verbs
 from until import wait_until
 
-NUMBER = 2  # the address in the lab's subnet; guests have higher numbers
+NUMBER = 2  # the peer's number in the lab's subnet; guests have higher numbers
 NAT_HOST, NAT_PEER, NAT_PREFIX = "198.18.0.1", "198.18.0.2", 30  # in the address range for benchmarks (RFC 2544)
 SECOND = 5202  # port of a second iperf3, because each serves one client at a time
 SERVERS = f"iperf3 --server & iperf3 --server --port {SECOND} & qperf & wait"

@@ -10,7 +10,7 @@ class SevenZip(Tool):
     first_amount = 1
 
     def command(self, options, place, amount):
-        """`amount`: the number of passes, with a dictionary of 4 MiB, which fits into any guest's memory."""
+        """`amount`: the number of passes. The dictionary has 4 MiB, which fits into any guest's memory."""
         return f"7zz b {amount} -mmt{place.cpus} -md22"
 
     def parse(self, text, options):

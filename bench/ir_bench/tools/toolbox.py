@@ -1,8 +1,9 @@
-"""The tools of one guest. Each is prepared, runs while both the guest's and the host's clock measure it, and leaves its
-output in the sample's folder.
+"""The tools of one guest. Each is prepared, then runs while both the guest's and the host's clock measure it. Its
+output goes to the sample's folder.
 
     box = Toolbox(sample, guest, peers)
-    box.take("primes", "sysbench-primes", {"threads": 2, "seconds": 12}, amount)      fills sample.measures["primes.seconds"]
+    box.take("primes", "sysbench-primes", {"threads": 2, "seconds": 12}, amount)      fills
+    sample.measures["primes.seconds"]
 """
 
 import math
@@ -106,7 +107,7 @@ class Toolbox:
 
 
 class Prepared:
-    """The surroundings that a tool needs while it runs. Servers are ended in any case."""
+    """Sets up what a tool needs while it runs. Its servers are ended in any case."""
 
     def __init__(self, box, before, after):
         self.box, self.before, self.after = box, before, after

@@ -15,7 +15,7 @@ RIVER_ROOT=${RIVER_ROOT-}
 # shellcheck source=/dev/null
 . "$RIVER_ROOT/etc/river/guest.conf"
 
-# A command prefix for programs that use the C library's malloc, when they are to use huge pages.
+# A command prefix that makes programs use huge pages for the C library's malloc, if the tuning asks for it.
 huge=()
 # shellcheck disable=SC2034 # used by the sourcing script
 case ${MALLOC_HUGEPAGES-} in
@@ -23,8 +23,8 @@ transparent) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=1) ;;
 static) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=2) ;;
 esac
 
-# A command prefix that gives up root for the services' user. On bare metal, or when another supervisor has already
-# switched users, the user does not change.
+# A command prefix that switches from root to the services' user. On bare metal, or if another supervisor has already
+# switched, the user does not change.
 drop=()
 [[ -n $RIVER_ROOT || $EUID != 0 ]] || drop=(setpriv --reuid=river --regid=river --init-groups)
 
@@ -41,7 +41,7 @@ as_river() {
     "${drop[@]}" "$@"
 }
 
-# The same, but replaces this shell by the command.
+# Does the same, but replaces this shell by the command.
 become_river() {
     exec "${drop[@]}" "$@"
 }
@@ -57,7 +57,8 @@ start_of() { # PID
     echo "${20}"
 }
 
-# Prints lines "DIGEST  PATH": the SHA-256 of our own files; size and time of large files of other vendors.
+# Prints lines "DIGEST  PATH". The digest is the SHA-256 of our own files, and size and time of large files of other
+# vendors.
 digests() { # FILE…
     local each ours=()
     for each in "$@"; do
@@ -83,7 +84,7 @@ note_start() { # PROGRAM…
     mv -f "$started.new" "$started"
 }
 
-# Records that the running process has read files again. `lines` are their digests, taken before it did.
+# Records that the running process has read files again. `lines` are their digests from before that.
 note_reread() { # LINES
     local line path noted
     noted=$(cat "$started")
@@ -95,13 +96,13 @@ note_reread() { # LINES
     mv -f "$started.new" "$started"
 }
 
-# The id of the service's process, if it runs.
+# Prints the id of the service's process, if it runs.
 running() {
     local pid start
     read -r pid start 2>/dev/null <"$started" && [[ $(start_of "$pid") == "$start" ]] && echo "$pid"
 }
 
-# Signals the service's process to read its files again.
+# Sends the service's process the signal to read its files again.
 hang_up() {
     kill -HUP "$(running)"
 }
@@ -125,7 +126,8 @@ owned() { # ADDRESS PORT
     for each in "$pid" "${children[@]}"; do
         [[ $who != *"pid=$each,"* ]] || return 0
     done
-    # Whoever may not look into others' processes is not told whose a socket is: users, and root in a container.
+    # A user without access to other users' processes cannot see the owner of a socket; this includes root in a
+    # container.
     [[ -n $who && $who != *users:* ]] && ! readlink "/proc/$pid/exe" >/dev/null
 }
 

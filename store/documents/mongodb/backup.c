@@ -72,7 +72,7 @@ typedef struct loading {
     ir_error_t *error;
 } loading_t;
 
-/* Whether the only errors are documents that existed already. */
+/* Whether all errors are about documents that existed already. */
 static bool only_duplicates(const bson_t *reply) {
     bson_iter_t errors, one, code;
     bson_iter_t concern;

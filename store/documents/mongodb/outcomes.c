@@ -1,5 +1,5 @@
-/* Outcomes of messages that were stored before. A later outcome that differs from the newest one is
- * appended. Only batches with repeats need this. */
+/* Outcomes of messages that were stored before: a later outcome is appended if it differs from the
+ * newest one. Only batches with repeated messages need this. */
 #include "common/clock.h"
 #include "store/documents/mongodb/mongodb.h"
 

@@ -190,7 +190,8 @@ static ir_outcome_t take_write_error(ir_bulk_t *bulk, const bson_t *write_error,
         return retry(&reason, answer, bulk);
     }
     const uint32_t item = bulk->items[index];
-    bulk->items[index] = ANSWERED; /* a second error for it must not hide a missing answer */
+    bulk->items[index] = ANSWERED; /* a second error for the same document must not hide that
+                                    * another answer is missing */
     if (fault == IR_MONGODB_FAULT_REPEAT && is_repeat(write_error)) {
         bulk->kind->set_duplicate(bulk->batch, item, true);
         return IR_OUTCOME_OK;
@@ -391,10 +392,10 @@ static ir_outcome_t put_batch(const ir_mongodb_t *store, ir_batch_t *batch, ir_e
 
 /* A server that came back empty accepts everything, and the client library silently repeats a write
  * whose connection broke. But a server that loses its data also loses its connections. So after a
- * reconnect a write counts only if the database is still the right one afterwards. Behind a mongos
- * this is checked each time, because a connection to it says nothing about the shards. A dropped
- * database is noticed within a second; data written until then are kept, because init takes them
- * over. */
+ * reconnect, a write counts only if a check afterwards finds the database that was set up. Behind a
+ * mongos this is checked each time, because a connection to it says nothing about the shards. A
+ * dropped database is noticed within a second. Data written in that second are kept, because init
+ * continues with them. */
 static bool must_look(const ir_mongodb_t *store) {
     return store->doubtful || store->routed ||
            ir_clock_monotonic() - store->present_ns >= IR_SECOND_NS;

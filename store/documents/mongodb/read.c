@@ -159,7 +159,7 @@ static ir_status_t visit_changes(void *context, const bson_t *group) {
     return IR_OK;
 }
 
-/* Adds to `rejected` the changes by newest outcomes. */
+/* Adjusts `rejected` for messages whose newest outcome differs from the first one. */
 static ir_status_t count_changes(const ir_mongodb_t *store, uint64_t *rejected, ir_error_t *error) {
     bson_t *pipeline = BCON_NEW(
         "pipeline", "[", "{", "$sort", "{", "raw", BCON_INT32(1), "at_ns", BCON_INT32(1), "_id",
@@ -212,7 +212,7 @@ static ir_view_t text_at(const bson_t *document, const char *path) {
 
 static ir_status_t visit_id(void *context, const bson_t *document) {
     const ir_observation_walk_t *ids = context;
-    /* Somebody else's document has an id that no ledger has. */
+    /* A document of another program gets an id that no ledger lists. */
     ir_document_key_t key = {.mote = text_at(document, "mote")};
     if (!ir_mongodb_read_id(document, "_id", &key.id)) {
         key.id = (ir_id_t){{0}};

@@ -61,8 +61,8 @@ static bool initiate(mongoc_client_t *member, const mongoc_uri_t *uri, bson_erro
     return good || reason->code == CODE_ALREADY_INITIALIZED;
 }
 
-/* Appends the options of a query ("a=1&b=2") except the set's name: with it the client would not
- * choose a member that is in no set yet. */
+/* Appends the options of a query ("a=1&b=2") except the set's name: with the name, the client would
+ * not choose a member that does not belong to a set yet. */
 static void append_options(ir_buffer_t *out, const char *query) {
     static const char set_name[] = "replicaSet=";
     while (*query != '\0') {
@@ -186,7 +186,7 @@ static ir_status_t read_version(void *context, const bson_t *document) {
     return IR_OK;
 }
 
-/* A document of ours was written after the database had come back empty, before that was
+/* One of our documents was written after the database had come back empty and before this was
  * noticed. */
 static ir_status_t see_document(void *context, const bson_t *document) {
     ir_id_t id;
@@ -399,7 +399,7 @@ static bool add_shards(const ir_mongodb_t *store, bson_error_t *reason) {
     return good;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole set-up ---- */
 
 static bool set_up(const ir_mongodb_t *store, bool mongos, bson_error_t *reason) {
     bool good = !mongos || add_shards(store, reason);

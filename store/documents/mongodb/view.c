@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* The view `readable`: the rule of store/command/newest.h as an aggregation. Severity is the place
- * in SEVERITY (annotation/quality/quality.h), -1 what is not in it. */
+/* The view `readable`: the rule of store/command/newest.h as an aggregation. The severity of a flag
+ * is its index in SEVERITY (annotation/quality/quality.h), or -1 if it is not there. */
 #define SEVERITY "[9,2,1,3,4]"
 #define INDEX_OF(flag) "{\"$indexOfArray\":[" SEVERITY "," flag "]}"
 

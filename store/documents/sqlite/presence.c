@@ -1,13 +1,13 @@
 /* Checks that the open database is still the one at its path. It consists of three files, and each
  * can vanish:
  *
- * The database may be removed, moved, replaced, or overwritten in place. What was stored went to
- * that file. Another database lacks the mark, which is one row; an older copy of this one is
+ * The database may be removed, moved, replaced, or overwritten in place; the stored data were in
+ * that file. Another database lacks the mark, which is one row. An older copy of this database is
  * shorter. Both are checked in the file after it has changed.
  *
  * The log stays open here, so its content can still be copied into the database.
  *
- * The index only says where pages are in the log; but writers use it to agree on their turn. */
+ * The index only says where pages are in the log, but writers also use it to take turns. */
 #include "common/messages.h"
 #include "store/documents/sqlite/sqlite.h"
 
@@ -36,7 +36,7 @@ ir_status_t ir_sqlite_mark(ir_sqlite_t *store, ir_error_t *error) {
         return ir_sqlite_failed(store, code, "cannot set up", error);
     }
     /* The mark is searched in the file itself. If another process is reading now, a later
-     * checkpoint copies it. */
+     * checkpoint copies the mark there. */
     sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_FULL, NULL, NULL);
     return IR_OK;
 }
@@ -158,7 +158,7 @@ static ir_status_t vanished(ir_sqlite_t *store, const char *what, const char *ad
 }
 
 /* Copies the log into the database, wherever that file is now, and empties the log. Otherwise
- * SQLite would apply it to whatever is at the path next. Returns false when another process reads,
+ * SQLite would apply the log to the next file at the path. Returns false if another process reads,
  * or the disk fails. */
 static bool copy_log(ir_sqlite_t *store) {
     int in_log = 0;

@@ -1,6 +1,6 @@
 /* Removes documents in many short transactions, between which workers write. The ids are in a
- * temporary table, which no lock of the database protects. Observations are not found by their id,
- * so their places are looked up before, in one pass. */
+ * temporary table, which needs no lock of the database. No index finds observations by their id, so
+ * one pass looks up their rows before. */
 #include "store/documents/sqlite/sqlite.h"
 
 #include <inttypes.h>

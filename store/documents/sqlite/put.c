@@ -10,7 +10,7 @@
 typedef enum ir_sqlite_row {
     ROW_NEW,
     ROW_DUPLICATE,
-    ROW_REFUSED, /* this row will always be refused: too large, or against a constraint */
+    ROW_REFUSED, /* this row will always be refused: it is too large, or violates a constraint */
     ROW_FAILED   /* the transaction must end: binder.code holds the reason */
 } ir_sqlite_row_t;
 
@@ -257,7 +257,8 @@ static int put_rows(ir_sqlite_t *store, ir_batch_t *batch) {
     return code;
 }
 
-/* Some failures have already rolled back. New sensors may have been undone with the transaction. */
+/* After some failures the transaction is already rolled back. Then sensors that it added may be
+ * gone. */
 static void roll_back(ir_sqlite_t *store) {
     if (store->db == NULL) {
         return;
@@ -277,8 +278,8 @@ static int put_transaction(ir_sqlite_t *store, ir_batch_t *batch) {
     return code == SQLITE_OK && !batch->contested ? ir_sqlite_run(store, IR_SQL_COMMIT) : code;
 }
 
-/* Checks the files before writing, so that nothing goes where nobody finds it, and afterwards,
- * before reporting that the batch is stored. */
+/* Checks the files before writing, so that no data go to a file that nobody finds, and again before
+ * reporting that the batch is stored. */
 ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_sqlite_t *store = context;
     if (ir_sqlite_attach(store, false, error) != IR_OK ||

@@ -104,9 +104,9 @@ void ir_sqlite_detach(ir_sqlite_t *store) {
 }
 
 /* SQLite calls this while another process has the lock; timeout_ms is how long to wait for it.
- * SQLite's own handler soon sleeps for 100 ms at a time. So it would meet a pause of a process that
- * writes batch after batch only by chance; this one polls often enough to get in between two
- * batches. */
+ * SQLite's own handler soon sleeps for 100 ms at a time. So if another process writes batch after
+ * batch, it would find a pause only by chance. This handler polls often enough to get in between
+ * two batches. */
 static int wait_for_lock(void *timeout_ms, int tries) {
     const struct timespec moment = {.tv_nsec = IR_MILLISECOND_NS};
     if (tries >= *(const int *)timeout_ms) {
@@ -119,9 +119,9 @@ static int wait_for_lock(void *timeout_ms, int tries) {
 /* Called after each commit, with the log's length. SQLite's own checkpoint lets others write
  * meanwhile. So with several writers it never reaches the end of the log; the log keeps growing,
  * and with it the cost of look-ups in it. This checkpoint blocks other writers, so that the log
- * starts again from its beginning. While a long read runs (a backup), the checkpoint waits in vain
- * for the time-out, and the log grows by the same number of pages before the next attempt; nothing
- * is lost by that. */
+ * starts again from its beginning. While a long read runs (a backup), the checkpoint gives up after
+ * the time-out, and the log grows by the same number of pages before the next attempt. Nothing is
+ * lost then. */
 static int keep_log_short(void *context, sqlite3 *db, const char *name, int pages) {
     ir_sqlite_t *store = context;
     int timeout_ms = CHECKPOINT_TIMEOUT_MS;

@@ -10,7 +10,7 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
     [IR_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [IR_SQL_COMMIT] = "COMMIT",
     [IR_SQL_ROLLBACK] = "ROLLBACK",
-    /* Not INSERT OR IGNORE, which would ignore every violated constraint, not only repeats. */
+    /* INSERT OR IGNORE would ignore every violated constraint, not only repeats. */
     [IR_SQL_PUT_RAW] =
         "INSERT INTO raw (id, mote, routing_key, content_type, body, received_ns, name, sent_ns,"
         " status, refusals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",

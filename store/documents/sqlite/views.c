@@ -9,7 +9,7 @@
     "CASE " column " WHEN 1 THEN 'good' WHEN 2 THEN 'not_evaluated' WHEN 3 THEN 'suspect' "        \
     "WHEN 4 THEN 'fail' WHEN 9 THEN 'missing' END"
 
-/* The rule of store/command/newest.h. Severity is the place in '92134'
+/* The rule of store/command/newest.h. The severity of a flag is its position in '92134'
  * (annotation/quality/quality.h). */
 #define SEVERITY(flag) "instr('92134', " flag ")"
 #define FLAG_OF(severity) "substr('92134', " severity ", 1) + 0"

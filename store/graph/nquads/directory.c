@@ -126,7 +126,7 @@ ir_status_t ir_nquads_attach_again(ir_nquads_t *graph, ir_error_t *error) {
     return status;
 }
 
-/* ---- whether it is still there ---- */
+/* ---- presence of the files ---- */
 
 static const char *file_missing(const ir_nquads_t *graph, const char *name, int fd) {
     char path[PATH_MAX];
@@ -136,8 +136,8 @@ static const char *file_missing(const ir_nquads_t *graph, const char *name, int 
     return ir_presence_missing(&opened, path, NULL);
 }
 
-/* Closes everything: the files are no longer where others look for them. A moved segment is sealed
- * by the process that next opens its directory. */
+/* Closes everything, because the files are no longer where others look for them. If a segment was
+ * moved, the next process that opens its directory seals it. */
 static ir_status_t vanished(ir_nquads_t *graph, const char *what, ir_error_t *error) {
     char since[IR_TIME_SIZE];
     const size_t size = ir_clock_format(graph->since_ns, since);

@@ -1,7 +1,7 @@
 /* Decides who may write to an N-Quads directory at a given time. Writers of certainly new
- * observations may write together; a writer that looks up before it writes is alone. A waiting
- * writer occupies a queue of one place, so that writers of the first kind cannot keep it waiting
- * for ever. The locks end with their process. */
+ * observations may write at the same time. A writer that looks up observations before it writes
+ * must be the only writer. While it waits, it holds a queue of one place, so that writers of the
+ * first kind cannot keep it waiting for ever. The locks end with their process. */
 #ifndef IR_STORE_GRAPH_NQUADS_DIRECTORY_LOCK_H
 #define IR_STORE_GRAPH_NQUADS_DIRECTORY_LOCK_H
 

@@ -1,11 +1,12 @@
 /* N-Quads files in a directory. Each writer has its own segment (segment.h). Observations that may
  * have been written before are looked up in all segments (segments.h).
  *
- * Two writers can have the same observation when the broker gave it to a second one while the first
- * was cut off. The document store calls it new for one of them and a duplicate for the other. The
- * latter looks it up and, if it is missing, writes it, alone in the directory. It then appends one
- * byte to the file `claims`, to note that it wrote in place of the first. Every writer watches that
- * file; after it grew, the writer also looks up what it considers new. */
+ * Two writers can have the same observation if the broker delivered it to a second one while the
+ * first was disconnected. The document store reports it as new to one of them and as a duplicate to
+ * the other. The latter looks it up and, if it is missing, writes it, while it is the only writer
+ * in the directory. It then makes a claim: it appends one byte to the file `claims`, to record that
+ * it wrote in place of the first. Every writer watches that file. After it grew, the writer also
+ * looks up observations that it considers new. */
 #ifndef IR_STORE_GRAPH_NQUADS_NQUADS_H
 #define IR_STORE_GRAPH_NQUADS_NQUADS_H
 
@@ -26,7 +27,7 @@ typedef struct ir_nquads {
     int64_t claims_seen;
     ir_seal_request_t seals;
     ir_file_presence_t place; /* the directory */
-    bool lost;                /* it was set up, and was not opened since (again) */
+    bool lost;                /* it was set up, and has not been opened (again) since then */
     uint64_t stored;          /* picks since the directory was opened */
     int64_t since_ns;
     unsigned wary; /* number of further puts that look up everything */
@@ -60,7 +61,7 @@ ir_status_t ir_nquads_claims(const ir_nquads_t *graph, int64_t *size, ir_error_t
 ir_outcome_t ir_nquads_put(void *store, const ir_graph_pick_t *picks, size_t count,
                            ir_answer_t *answer);
 
-/* Seals the segment if somebody asked for it, while there is nothing to put. */
+/* Called while there is nothing to put. Seals the segment if another process has requested it. */
 ir_status_t ir_nquads_seal_as_asked(ir_nquads_t *graph, ir_error_t *error);
 
 ir_status_t ir_nquads_count(void *store, uint64_t *observations, uint64_t *triples,

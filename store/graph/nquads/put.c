@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* The number of puts, after another writer's claim, for which everything is looked up. It is more
- * than the number of batches that a worker may have in progress which were called new before the
+ * than the number of batches that a worker may have in progress and that were new before the
  * claim. */
 #define WARY_PUTS 1024
 
@@ -32,7 +32,7 @@ static ir_status_t write_claim(ir_nquads_t *graph, ir_error_t *error) {
     if (!graph->claiming) {
         return IR_OK;
     }
-    /* The claim need not be durable: it is for living writers only. */
+    /* The claim need not be durable, because only running writers need it. */
     const ssize_t written = write(graph->claims, "+", 1);
     if (written != 1) {
         return ir_error_set(error, IR_ERR_IO, "cannot write %s/claims: %s", graph->directory,
@@ -73,8 +73,8 @@ static bool collect(ir_nquads_t *graph, const ir_graph_pick_t *picks, size_t cou
     return room && ir_buffer_ok(&graph->lines) && ir_buffer_ok(&graph->ids);
 }
 
-/* Closes a segment with an unrepairable failure, seals one that is large enough or is to be sealed,
- * and makes a new one. */
+/* Closes a segment that cannot be repaired. Seals a segment that is large enough or that another
+ * process wants sealed. Then makes a new one. */
 static ir_status_t have_segment(ir_nquads_t *graph, ir_error_t *error) {
     if (graph->segment != NULL && ir_segment_broken(graph->segment)) {
         ir_segment_close(graph->segment);
@@ -123,7 +123,7 @@ static ir_status_t put_locked(ir_nquads_t *graph, const ir_graph_pick_t *picks, 
 static ir_status_t put(ir_nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
                        ir_error_t *error) {
     if (graph->lock < 0) {
-        graph->wary = WARY_PUTS; /* claims may be older than this first look */
+        graph->wary = WARY_PUTS; /* claims may have been made before this process first looked */
     }
     ir_status_t status = ir_nquads_attach_again(graph, error);
     if (status == IR_OK) {

@@ -221,7 +221,8 @@ static bool follow(ir_segments_t *segments, ir_segment_list_t *list) {
         } else {
             made[i] = (known_t){.stem = strdup(list->names[i].stem)};
             if (made[i].stem == NULL) {
-                /* Some known segments are already moved: start again with nothing known. */
+                /* Some known segments were already moved, so this starts again with an empty
+                 * list. */
                 for (size_t k = 0; k < i; k++) {
                     forget(&made[k]);
                 }

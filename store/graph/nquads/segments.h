@@ -30,16 +30,16 @@ ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t 
 
 typedef struct ir_segments ir_segments_t;
 
-/* Reads nothing yet. Returns NULL when memory is exhausted. */
+/* Creates an empty list; reads nothing yet. Returns NULL when memory is exhausted. */
 ir_segments_t *ir_segments_new(const char *directory);
 void ir_segments_free(ir_segments_t *segments);
 
 /* Resets it to new, after the directory was replaced. */
 void ir_segments_forget(ir_segments_t *segments);
 
-/* Takes up new data: the sorted ids of sealed segments, which are mapped, and the lines of open
- * segments that were not read before. Those are made durable first, because their writer may have
- * died before it did so. The segment `own` (a stem, or NULL) is skipped while it is open. */
+/* Reads new data: the sorted ids of sealed segments, which are mapped, and lines of open segments
+ * that were not read before. These lines are made durable first, because their writer may have died
+ * before it did so. The segment `own` (a stem, or NULL) is skipped while it is open. */
 ir_status_t ir_segments_refresh(ir_segments_t *segments, const char *own, ir_error_t *error);
 
 /* Whether any segment had the id at the last refresh. */

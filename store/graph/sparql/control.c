@@ -36,7 +36,7 @@ static ir_status_t write_statement(ir_sparql_t *graph, const char *name, uint32_
     }
 }
 
-/* A value other than the one written counts as missing: some other server is answering. */
+/* A value other than the written one counts as missing: another server is answering. */
 static ir_status_t read_statement(ir_sparql_t *graph, const char *name, uint32_t value,
                                   ir_error_t *error) {
     uint64_t found = 0;

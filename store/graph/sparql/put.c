@@ -77,7 +77,8 @@ static ir_status_t put_graphs(ir_sparql_t *graph, const ir_graph_pick_t *picks, 
     return status;
 }
 
-/* Sends updates of limited size. Within one, a new graph closes the graph before it. */
+/* Sends updates of limited size. Within an update, the start of a graph's part ends the part before
+ * it. */
 static ir_status_t put_updates(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                                ir_error_t *error) {
     ir_status_t status = IR_OK;

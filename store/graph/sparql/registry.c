@@ -12,7 +12,7 @@
 
 #define XSD_DECIMAL "http://www.w3.org/2001/XMLSchema#decimal"
 #define DECIMAL_END "\"^^<" XSD_DECIMAL ">"
-#define SCALES_MAX 16     /* exceeds the digits of a decimal that TDB2 stores by value */
+#define SCALES_MAX 16     /* more digits than a decimal that TDB2 stores by value has */
 #define NS_PER_BYTE 10000 /* additional time per byte of N-Triples: 10 s per MB */
 #define REPAIR_BYTES ((size_t)4 * 1024 * 1024) /* of one update, which is parsed as a whole */
 
@@ -189,7 +189,7 @@ static void append_form(repair_t *repair, ir_view_t head, ir_view_t digits, int 
     ir_buffer_append_text(&repair->updates, DECIMAL_END " .\n");
 }
 
-/* Notes the same value with other scales: 34.50, 34.500 …, and for 34.0 also 34. */
+/* Collects the same value with other scales: 34.50, 34.500 …, and for 34.0 also 34. */
 static ir_status_t note_forms(void *context, ir_view_t line) {
     repair_t *repair = context;
     const char *stop = memmem(line.data, line.size, DECIMAL_END, strlen(DECIMAL_END));
@@ -277,7 +277,7 @@ static ir_status_t take_over(load_t *load, ir_error_t *error) {
             status = ir_error_set(
                 error, IR_ERR_PROTOCOL,
                 "the graph server does not delete statements of an older registry; <%s> contains "
-                "them beside the new one; delete them by hand, or load a new dataset",
+                "them in addition to the new ones; delete them by hand, or load a new dataset",
                 load->graph);
         }
     }

@@ -43,7 +43,7 @@ typedef struct ir_sparql {
     int code;          /* status code of the last answer */
     bool had_registry; /* at the last check */
     bool doubtful;     /* it was unavailable since then, or was never checked */
-    bool lost;         /* it came back without the registry, and that was reported or is expected */
+    bool lost;         /* it came back without the registry, and this was reported or is expected */
     uint64_t stored;   /* observations and revisions since it was set up */
 } ir_sparql_t;
 
@@ -98,7 +98,8 @@ ir_status_t ir_sparql_select_lines(ir_sparql_t *graph, const char *accept, ir_ea
 ir_status_t ir_sparql_select_ids(ir_sparql_t *graph, ir_each_id_fn each, void *context,
                                  ir_error_t *error);
 
-/* Checks one observation, if there is any. IR_ERR_PROTOCOL when an earlier release wrote it. */
+/* Checks one stored observation, if there is any. IR_ERR_PROTOCOL when an earlier release wrote
+ * it. */
 ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error);
 
 /* ---- which items the server already has (known.c) ---- */
@@ -119,8 +120,8 @@ void ir_sparql_subjects_free(ir_sparql_subjects_t *subjects);
 ir_status_t ir_sparql_subjects_ask(ir_sparql_t *graph, ir_sparql_subjects_t *subjects,
                                    ir_error_t *error);
 
-/* Leaves out known picks that the server has, and all but the first of an id. *picks stays as it is
- * or is the graph's own, valid until the next call. */
+/* Removes known picks that the server has, and all but the first pick of an id. *picks is
+ * unchanged, or points to the graph's own array, which is valid until the next call. */
 ir_status_t ir_sparql_leave_out(ir_sparql_t *graph, const ir_graph_pick_t **picks, size_t *count,
                                 ir_error_t *error);
 

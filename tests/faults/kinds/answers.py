@@ -7,8 +7,8 @@ import proxies
 from .kind import Kind
 
 ROLES = ("documents", "graph")
-# A server that is shutting down, one that rejects every request as malformed, one that is overloaded; each with its
-# HTTP status.
+# Servers that are shutting down, that reject every request as malformed, or that are overloaded; each with its HTTP
+# status.
 SHUTTING_DOWN = {"ok": 0.0, "code": 91, "codeName": "ShutdownInProgress", "errmsg": "not now"}
 BAD_VALUE = {"ok": 0.0, "code": 2, "codeName": "BadValue", "errmsg": "not understood"}
 

@@ -1,5 +1,5 @@
-"""Disks of brokers and stores: full, broken, or without their data folder for a while. Processes that die of it are
-restarted."""
+"""Faults of the disks of brokers and stores: full, broken, or without their data folder for a while. Processes that die
+because of them are restarted."""
 
 from .kind import Kind
 
