@@ -6,6 +6,8 @@ import http.client
 import itertools
 import re
 import signal
+import socket
+import threading
 import time
 
 import pika
@@ -137,6 +139,53 @@ def test_harmful_properties_are_dropped(front, make_front_pipeline, messages):
         assert {each for each in properties.headers if not each.startswith("x-")} == {"timestamp_in_ms"}
         assert [each["reason"] for each in properties.headers["x-death"]] == ["rejected"]
     assert worker.metric("ir_messages_received_total") == len(small)
+
+
+def begin_message(front, user, size=8 * 2**30):
+    """A socket on which a message of that size has begun."""
+    host, port = front.balancer.address("amqp").split(":")
+    open_to_publish = (
+        (0, pika.spec.Connection.StartOk({}, "PLAIN", f"\0{user}\0{front.cluster.passwords[user]}", "en_US")),
+        (0, pika.spec.Connection.TuneOk(CHANNELS, FRAME_BYTES, 0)),
+        (0, pika.spec.Connection.Open("/")),
+        (1, pika.spec.Channel.Open()),
+        (1, pika.spec.Basic.Publish(0, "amq.topic", f"ir.{user}")),
+    )
+    opened = socket.create_connection((host, int(port)), harness.WAIT_SECONDS)
+    opened.sendall(b"AMQP\0\0\x09\x01" + b"".join(pika.frame.Method(*each).marshal() for each in open_to_publish))
+    opened.sendall(pika.frame.Header(1, size, pika.BasicProperties()).marshal())
+    return opened
+
+
+def pour(opened):
+    """Sends more of the message until the broker ends the connection."""
+    part = pika.frame.Body(1, bytes(FRAME_BYTES - 8)).marshal()
+    with contextlib.suppress(ConnectionError):
+        while True:
+            opened.sendall(part)
+
+
+def test_messages_that_never_end_do_not_block_others(front, pipeline, messages):
+    """RabbitMQ holds them in memory until it stops reading from everybody who publishes."""
+    pipeline.worker()
+    node = front.cluster.members[0]
+    most = int(node.control("eval", "vm_memory_monitor:get_process_memory().")) + 200 * 2**20
+    node.control("set_vm_memory_high_watermark", "absolute", str(most))
+    try:
+        pouring = [threading.Thread(target=pour, args=[begin_message(front, "mote")], daemon=True) for _ in range(2)]
+        for each in pouring:
+            each.start()
+        for each in pouring:
+            each.join(harness.WAIT_SECONDS)
+            assert not each.is_alive(), "a connection that nobody ends"
+        for message in messages[:20]:
+            pipeline.publish(message)
+        pipeline.drain()
+    finally:
+        node.control("set_vm_memory_high_watermark", "0.4")
+    pipeline.assert_exactly(messages[:20])
+    log = "".join(path.read_text(errors="replace") for path in (node.directory / "log").glob("*.log"))
+    assert "memory is short: user mote (127.0.0.1:" in log
 
 
 def send_by_topic(front, size):
