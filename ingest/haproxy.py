@@ -83,8 +83,16 @@ frontend {kind}
 AMQP_GUARD = f"""\
     tcp-request content accept if {{ req.payload(0,8) -m bin {AMQP_HEADER} }}"""
 
+# RabbitMQ ends the session of whoever has the same client id. So a mote may use only its own name as client id, alone or
+# before a slash, or none. The user that all motes share may use any.
 MQTT_GUARD = """\
-    tcp-request content accept if { req.payload(0,1) -m bin 10 } { req.payload(0,0),mqtt_is_valid }"""
+    acl connect req.payload(0,0),mqtt_is_valid
+    acl named req.payload(0,0),mqtt_field_value(connect,client_identifier) -m found
+    acl own_name req.payload(0,0),mqtt_field_value(connect,client_identifier),field(1,/),strcmp(sess.user) eq 0
+    acl shared var(sess.user) -m str mote
+    tcp-request content reject if !{ req.payload(0,1) -m bin 10 }
+    tcp-request content set-var(sess.user) req.payload(0,0),mqtt_field_value(connect,username) if connect
+    tcp-request content accept if connect !named or connect own_name or connect shared"""
 
 INSIDE_FRONTEND = """
 # Gateways and other internal senders; also workers and subscribers, if there is no listener for consumers.

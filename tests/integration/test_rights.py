@@ -193,7 +193,7 @@ SILENCE_SECONDS = 5  # RabbitMQ 3.10 sends no answer to a user who may not write
 def test_mqtt(front, pipeline, user):
     def may(name):
         login = (front.balancer.address("mqtt"), user, front.cluster.passwords[user])
-        connection = raw_mqtt.Connection(*login, f"{user} {name}", seconds=SILENCE_SECONDS)
+        connection = raw_mqtt.Connection(*login, f"{user}/{name}", seconds=SILENCE_SECONDS)
         with connection as client, contextlib.suppress(raw_mqtt.Refused):
             MQTT_ACTIONS[name](client)
             return True
@@ -207,9 +207,21 @@ def test_mqtt(front, pipeline, user):
     assert pipeline.waiting() == before + len(found & SENDS)
 
 
+def test_nobody_takes_anothers_client_id(front, pipeline):
+    """RabbitMQ would end the other's session. The shared user may use any client id."""
+    where, passwords = front.balancer.address("mqtt"), front.cluster.passwords
+    with raw_mqtt.Connection(where, OTHER, passwords[OTHER], OTHER) as other:
+        for client in (OTHER, f"{OTHER}/1", f"{OWN}x", "any"):
+            with pytest.raises(raw_mqtt.Refused):
+                raw_mqtt.Connection(where, OWN, passwords[OWN], client)
+        for user, client in ((OWN, OWN), (OWN, f"{OWN}/1"), (OWN, ""), ("mote", "any")):
+            raw_mqtt.Connection(where, user, passwords[user], client).close()
+        other.publish(f"ir/{OTHER}", BODY % OTHER.encode())
+
+
 def test_a_name_with_a_colon(front, pipeline):
     """RabbitMQ would take the text before the colon for a virtual host."""
-    with raw_mqtt.Connection(front.balancer.address("mqtt"), COLON, front.cluster.passwords[COLON], "colon") as client:
+    with raw_mqtt.Connection(front.balancer.address("mqtt"), COLON, front.cluster.passwords[COLON], COLON) as client:
         client.publish(f"ir/{COLON}", BODY % COLON.encode())
     assert allowed(front, COLON, send("amq.topic", f"ir.{COLON}"))
 
@@ -371,7 +383,7 @@ def test_a_mote_at_its_limits_locks_out_nobody(front, pipeline, gateway):
         connections = open_connections(front, stack, OWN)
         assert len(connections) == 4
         with pytest.raises(raw_mqtt.Refused):
-            raw_mqtt.Connection(front.balancer.address("mqtt"), OWN, front.cluster.passwords[OWN], "fifth")
+            raw_mqtt.Connection(front.balancer.address("mqtt"), OWN, front.cluster.passwords[OWN], f"{OWN}/5")
         send_by_all_ways(front, gateway, OTHER)
         assert open_channels(connections) == 16
         send_by_all_ways(front, gateway, OTHER)
