@@ -74,7 +74,8 @@ void ir_lanes_resume(ir_consumer_t *consumer);
 /* The connection that carries the partition. */
 ir_link_t *ir_lanes_link(const ir_consumer_t *consumer, const ir_partition_t *partition);
 
-/* How many messages of the partition may be unacknowledged. Few while its queue is suspected. */
+/* Returns the maximum number of unacknowledged messages of the partition: a small number while its
+ * queue is suspected. */
 uint16_t ir_lanes_prefetch(const ir_consumer_t *consumer, const ir_partition_t *partition);
 
 /* Whether all connections are up. */
@@ -87,7 +88,7 @@ uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);
 /* The partitions that this worker consumes. */
 ir_partition_set_t ir_completeness_held(const ir_consumer_t *consumer);
 
-/* Records whether everything is consumed; reports the first time to the owner. */
+/* Records whether every partition is consumed, and reports the first such moment to the owner. */
 void ir_completeness_watch(ir_consumer_t *consumer, int64_t now_ns);
 
 /* See broker/transport.h. Once all partitions have been held, a partition that changes hands for a

@@ -10,7 +10,7 @@
 struct evbuffer;
 struct evbuffer_cb_info;
 
-/* One read by the library, and the overhead of chunked encoding. */
+/* Size of one read by the library, plus the overhead of chunked encoding. */
 #define IR_BYTES_SLACK 65536
 
 /* The callback of a connection's input buffer; `context` is the connection. */

@@ -91,7 +91,8 @@ static bool has_open(const ir_run_t *run) {
            sent->messages_sent - sent->messages_confirmed - sent->messages_refused > 0;
 }
 
-/* Waits until every sent message is answered and back, or nothing has changed for too long. */
+/* Waits until every sent message is answered and has come back, or until nothing has changed for
+ * too long. */
 void ir_run_wait_drained(ir_run_t *run) {
     run->note = "waiting for outstanding messages";
     ir_run_poll(run);

@@ -97,7 +97,8 @@ bool ir_run_goes_on(const ir_run_t *run);
  * of messages too soon; IR_ERR_MEMORY. */
 ir_status_t ir_run_steps(ir_run_t *run, ir_error_t *error);
 
-/* Waits until every sent message is answered and back, or nothing has changed for too long. */
+/* Waits until every sent message is answered and has come back, or until nothing has changed for
+ * too long. */
 void ir_run_wait_drained(ir_run_t *run);
 
 #endif

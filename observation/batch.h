@@ -87,7 +87,7 @@ typedef struct ir_message {
     const uint32_t
         *by_time; /* indexes of the observations in time order; NULL: they are in time order */
     uint32_t first_refusal,
-        n_refusals; /* from decoding, contiguous; the last one may represent many */
+        n_refusals; /* refusals from decoding, contiguous; the last one may stand for several */
     /* for the acknowledgement; 0 if not from a broker */
     uint32_t partition;
     uint32_t

@@ -5,7 +5,8 @@
 #include "annotation/formats/rdf/statements.h"
 #include "common/base64.h"
 
-/* The type that the context gives a term. The value of such a term is then a plain string. */
+/* The type that the context assigns to a term. The value of such a term is written as a plain
+ * string. */
 typedef struct coercion {
     const char *term;   /* the key in JSON: a short SOSA name, or prefix:name */
     const char *type;   /* "@id" or a datatype; NULL: each value states its type */

@@ -182,7 +182,7 @@ class Sample:
         return lab
 
     def tuning(self, profile):
-        """CPUs and memory as for all guests, unless the profile overrides them."""
+        """Returns the CPUs and memory that all guests get, unless the profile overrides them."""
         return {**self.request["tuning"], **verbs.tuning.read_profile(verbs.PLATFORMS / "profiles", profile)}
 
     def describe(self, lab, guests):

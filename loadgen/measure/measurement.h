@@ -21,8 +21,8 @@ typedef struct ir_snapshot {
 /* Observations that were due by then, … */
 double ir_snapshot_due(const ir_snapshot_t *snapshot);
 
-/* … and the backlog: those neither refused nor finished. Finished means republished if the run
- * subscribes, else confirmed. */
+/* … and of these, the backlog: observations that are neither refused nor finished. They are
+ * finished when they are republished, or if the run does not subscribe, when they are confirmed. */
 double ir_snapshot_backlog(const ir_snapshot_t *snapshot);
 
 typedef struct ir_measurement {

@@ -156,7 +156,7 @@ class Platform:
         raise NotImplementedError
 
     def console(self, guest):
-        """The end of the guest's console output (text), for messages."""
+        """Returns the end of the guest's console output (text), for messages."""
         return ""
 
     # ---- as the host sees it ----

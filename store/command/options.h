@@ -95,7 +95,7 @@
         "graph.") \
     GROUP(ir_broker_settings_t, broker, IR_BROKER_SETTINGS) \
     SETTING(TEXT, trusted_users, "trusted-users", 0, "LIST", NULL, 0, 0, "gateway,operator", \
-        "Users of RabbitMQ, separated by commas, whose header ir-arrival the workers believe; " \
+        "Users of RabbitMQ, separated by commas, whose header ir-arrival the workers trust; " \
         "rejected replay must log in as one of them.") \
     GROUP(ir_analysis_settings_t, analysis, IR_ANALYSIS_SETTINGS) \
     SETTING(INTEGER, series, "series", 0, "N", NULL, 1, 10000000, "50000", \

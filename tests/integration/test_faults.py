@@ -591,8 +591,8 @@ def test_reload(make_pipeline, tmp_path):
 
 
 def test_reload_of_a_large_registry(make_pipeline, tmp_path, messages):
-    """While 140,000 sensors are read, the event loop continues: every query is answered, and messages flow. Any number
-    of requests meanwhile causes only one more reload."""
+    """While 140,000 sensors are read, the event loop continues: every query is answered, and messages flow. However
+    many reloads are requested meanwhile, only one more follows."""
     registry = tmp_path / "registry.ttl"
     shutil.copy(harness.REGISTRY, registry)
     pipeline = make_pipeline(registry=registry).init()

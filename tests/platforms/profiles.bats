@@ -37,7 +37,7 @@ group() { # CONTROLLER
     echo "$root/$(prefix)-$platform/one"
 }
 
-# The host's ids of the guest's processes of a name.
+# Prints the host's ids of the guest's processes with this name.
 processes() { # NAME
     local id folder
     folder=$(group cpu)

@@ -1,4 +1,4 @@
-"""MongoDB, and as much of its protocol as its setup needs."""
+"""Starts MongoDB. Implements the part of its protocol that the set-up needs."""
 
 import os
 import socket

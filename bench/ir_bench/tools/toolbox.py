@@ -2,8 +2,9 @@
 output goes to the sample's folder.
 
     box = Toolbox(sample, guest, peers)
-    box.take("primes", "sysbench-primes", {"threads": 2, "seconds": 12}, amount)      fills
-    sample.measures["primes.seconds"]
+    box.take("primes", "sysbench-primes", {"threads": 2, "seconds": 12}, amount)
+
+take fills sample.measures["primes.seconds"].
 """
 
 import math

@@ -5,8 +5,8 @@
  *                    knows that the writer is dead, cuts off everything after the last mark, and
  *                    seals the segment
  * NAME-SEQ.nq        sealed
- * NAME-SEQ.nq.ids the sorted 16-byte ids of a sealed segment's observations and revisions; the only
- * file of an archived segment
+ * NAME-SEQ.nq.ids    the sorted 16-byte ids of a sealed segment's observations and revisions; the
+ *                    only file of an archived segment
  *
  * Every batch ends with a comment line "# batch N", the mark. What follows the last mark is
  * incomplete and does not count. One thread at a time. */
