@@ -106,7 +106,7 @@ ir_status_t ir_settings_set(const ir_program_t *program, void *target, const cha
 
 void ir_settings_free(const ir_program_t *program, void *target);
 
-#define IR_SETTING_TEXT_MAX 4096 /* bytes of a text */
+#define IR_SETTING_TEXT_MAX 65536 /* bytes of a text, such as a list of a thousand files */
 
 /* Whether its field is a char *. */
 static inline bool ir_setting_is_text(const ir_setting_t *setting) {

@@ -229,9 +229,9 @@ class Load:
         is allowed. Empty when no store keeps data."""
         if self.description["documents"] == self.description["graph"] == "null:":
             return {}
-        ledgers = ",".join(str(each / "ledger.txt") for each in (*earlier, self.directory))
+        ledgers = [each / "ledger.txt" for each in (*earlier, self.directory)]
         known = ",".join(str(each / "ledger.txt") for each in known)
-        words = ("verify", f"--ledger={ledgers}", f"--known={known}", "--json", *self.store_arguments())
+        words = ("verify", *ledgers, f"--known={known}", "--json", *self.store_arguments())
         text = self.call("ir-store", *words, good=(0, 1, 3))
         if not text:
             log = self.directory / "ir-store.log"

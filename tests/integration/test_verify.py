@@ -62,9 +62,9 @@ class Way:
         self.pipeline.drain(120)
         self.pipeline.stop_workers()
 
-    def verdict(self):
+    def verdict(self, *more):
         """Returns (exit status, verdict)"""
-        status, text, errors = self.pipeline.call("ir-store", "verify", f"--ledger={self.ledger}", "--json",
+        status, text, errors = self.pipeline.call("ir-store", "verify", f"--ledger={self.ledger}", "--json", *more,
                                                   *self.pipeline.stores(), seconds=120)
         assert status in (0, 1, 3), errors
         return status, json.loads(text)
@@ -243,6 +243,15 @@ def test_a_cut_ledger_still_finds_what_is_missing(stored):
     tamper(stored, f"DELETE FROM raw WHERE id = {find_raw(stored, content)}")
     status, verdict = stored.verdict()
     assert (status, verdict["raw"]["missing"], verdict["observations"]["missing"]) == (1, 1, 7)
+
+
+def test_a_long_list_of_earlier_loads(stored, tmp_path):
+    earlier = [tmp_path / f"load-{number:03}" / "ledger.txt" for number in range(300)]
+    for path in earlier:
+        path.parent.mkdir()
+        path.write_bytes(stored.ledger.read_bytes())
+    status, verdict = stored.verdict(f"--known={','.join(map(str, earlier))}")
+    assert status == 0 and verdict["good"]
 
 
 def test_old_ledgers_are_refused(tmp_path):
