@@ -214,6 +214,7 @@ static void keep_texts(addition_t *addition, ir_observation_t *observation) {
     const ir_value_kind_t kind = observation->source_value.kind;
     if (kind == IR_VALUE_STRING || kind == IR_VALUE_DATA) {
         observation->source_value.bytes = copy(addition, observation->source_value.bytes);
+        addition->batch->text_bytes += observation->source_value.bytes.size;
         if (observation->value.kind == kind) {
             observation->value.bytes = observation->source_value.bytes;
         }

@@ -57,7 +57,7 @@ void ir_batch_reset(ir_batch_t *batch, ir_registry_t *registry) {
     keep_bounded((void **)&batch->store_refusals, &batch->store_refusals_capacity);
     batch->n_messages = batch->n_observations = batch->n_refusals = 0;
     batch->n_revisions = batch->n_store_refusals = batch->n_aside = 0;
-    batch->body_bytes = 0;
+    batch->body_bytes = batch->text_bytes = 0;
     batch->sequence = 0;
     batch->undone = batch->contested = false;
     batch->opened_ns = 0;

@@ -120,6 +120,7 @@ typedef struct ir_batch {
     uint32_t n_store_refusals, store_refusals_capacity;
     uint32_t n_aside;  /* messages that are set aside */
     size_t body_bytes; /* sum of the bodies */
+    size_t text_bytes; /* sum of the observations' texts and data, which gzip can make large */
     uint64_t sequence; /* order of acknowledgement */
     bool undone;       /* a stage gave up; do not acknowledge the messages */
     bool contested;    /* another worker has stored a message that was unknown before */

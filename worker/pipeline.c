@@ -229,9 +229,10 @@ ir_batch_t *ir_pipeline_collect(ir_pipeline_t *pipeline, ir_registry_t *registry
 bool ir_pipeline_full(const ir_pipeline_t *pipeline) {
     const ir_batch_t *batch = pipeline->open;
     const ir_worker_options_t *options = pipeline->options.worker;
+    const size_t bytes = batch != NULL ? batch->body_bytes + batch->text_bytes : 0;
     return batch != NULL && (batch->n_observations >= (uint64_t)options->batch_observations ||
                              batch->n_messages >= (uint64_t)options->batch_observations ||
-                             batch->body_bytes >= (size_t)options->batch_bytes);
+                             bytes >= (size_t)options->batch_bytes);
 }
 
 bool ir_pipeline_room(const ir_pipeline_t *pipeline) {

@@ -141,6 +141,22 @@ static void gzip_is_expanded_within_the_bound(void **state) {
     ir_batch_free(batch);
 }
 
+/* So a batch of small messages with large texts is full in time. */
+static void texts_from_gzip_are_counted(void **state) {
+    (void)state;
+    static char text[100000] = "[{\"n\":\"BUOY-7/mode\",\"t\":1304208000,\"vs\":\"";
+    const size_t head = strlen(text);
+    char packed[1024];
+    ir_batch_t *batch = ir_batch_new(registry);
+    memset(text + head, 'x', sizeof text - head - 4);
+    memcpy(text + sizeof text - 4, "\"}]", 4);
+    expect_bytes(batch, compress_text(text, packed, sizeof packed), IR_REASON_NONE);
+    assert_int_equal(batch->text_bytes, sizeof text - head - 4);
+    ir_batch_reset(batch, registry);
+    assert_int_equal(batch->text_bytes, 0);
+    ir_batch_free(batch);
+}
+
 static void values_are_converted_and_kept_as_sent(void **state) {
     (void)state;
     ir_batch_t *batch = ir_batch_new(registry);
@@ -491,6 +507,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_refused_and_why),
         cmocka_unit_test(gzip_is_expanded_within_the_bound),
+        cmocka_unit_test(texts_from_gzip_are_counted),
         cmocka_unit_test(values_are_converted_and_kept_as_sent),
         cmocka_unit_test(repeats_in_a_large_pack_are_found),
         cmocka_unit_test(refusals_do_not_grow_with_the_records),
