@@ -83,16 +83,17 @@ frontend {kind}
 AMQP_GUARD = f"""\
     tcp-request content accept if {{ req.payload(0,8) -m bin {AMQP_HEADER} }}"""
 
-# RabbitMQ ends the session of whoever has the same client id. So a mote may use only its own name as client id, alone or
-# before a slash, or none. The user that all motes share may use any.
+# RabbitMQ ends a session when another client connects with the same client id. So a client id that is the name of a mote,
+# alone or before a slash, belongs to this mote from its first connection on. Any other client id is accepted.
 MQTT_GUARD = """\
     acl connect req.payload(0,0),mqtt_is_valid
     acl named req.payload(0,0),mqtt_field_value(connect,client_identifier) -m found
     acl own_name req.payload(0,0),mqtt_field_value(connect,client_identifier),field(1,/),strcmp(sess.user) eq 0
-    acl shared var(sess.user) -m str mote
     tcp-request content reject if !{ req.payload(0,1) -m bin 10 }
     tcp-request content set-var(sess.user) req.payload(0,0),mqtt_field_value(connect,username) if connect
-    tcp-request content accept if connect !named or connect own_name or connect shared"""
+    tcp-request content track-sc1 req.payload(0,0),mqtt_field_value(connect,client_identifier) table mqtt-names if connect named
+    tcp-request content sc-set-gpt0(1) 1 if connect own_name
+    tcp-request content accept if connect own_name or connect !{ sc1_get_gpt0 gt 0 }"""
 
 INSIDE_FRONTEND = """
 # Gateways and other internal senders; also workers and subscribers, if there is no listener for consumers.
@@ -128,6 +129,10 @@ backend {name}
 # The AMQP check of each node also decides about MQTT: the two listeners come and go together, and RabbitMQ logs an
 # error for every MQTT check that does more than connect.
 MQTT_BACKEND = """
+# The client ids that belong to a mote.
+backend mqtt-names
+    stick-table type string len 256 size 100k expire 1d store gpt0
+
 backend mqtt-brokers
     mode tcp
     balance leastconn
