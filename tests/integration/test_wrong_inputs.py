@@ -222,6 +222,15 @@ def test_a_disk_that_takes_nothing(tmp_path, options, says):
     assert says in refused(UP, tmp_path, ["unshare", "--mount", "sh", "-ec", mount])
 
 
+@root_only
+def test_a_database_where_nothing_can_be_made(tmp_path):
+    """SQLite itself reports that the file does not exist."""
+    row = Row(f"ir-store init --documents sqlite:{{dir}}/d.sqlite --graph null: --registry {REGISTRY}", "", 1)
+    mount = f'mount -t tmpfs -o ro none {tmp_path} && exec "$0" "$@"'
+    said = refused(row, tmp_path, ["unshare", "--mount", "sh", "-ec", mount])
+    assert f"sqlite:{tmp_path}/d.sqlite: cannot open: Read-only file system; check the path" in said
+
+
 @pytest.mark.parametrize("words", ["ingest/haproxy.py ingest/nodes.conf", "ir-worker --help"])
 def test_output_that_cannot_be_written(words, tmp_path):
     said = refused(Row(words, "", 1), tmp_path, ["sh", "-c", 'exec "$0" "$@" > /dev/full'])

@@ -3,11 +3,13 @@
 #include "common/clock.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SCHEME "sqlite:"
 #define CACHE_KIB "8192"
@@ -137,8 +139,20 @@ static int keep_log_short(void *context, sqlite3 *db, const char *name, int page
     return SQLITE_OK;
 }
 
+/* Why the file cannot be made. After a refusal SQLite tries to open it for reading, and so reports
+ * that it does not exist. */
+static int reason_of_folder(const char *path) {
+    char *copy = strdup(path);
+    const int reason = copy != NULL && access(dirname(copy), W_OK) != 0 ? errno : ENOENT;
+    free(copy);
+    return reason;
+}
+
 static ir_status_t open_failed(ir_sqlite_t *store, int code, bool create, ir_error_t *error) {
-    const int reason = store->db != NULL ? sqlite3_system_errno(store->db) : 0;
+    int reason = store->db != NULL ? sqlite3_system_errno(store->db) : 0;
+    if (create && reason == ENOENT) {
+        reason = reason_of_folder(store->path);
+    }
     ir_status_t status = IR_ERR_IO;
     if (code == SQLITE_CANTOPEN && reason == ENOENT && !create) {
         status = ir_error_set(error, IR_ERR_NOT_FOUND,
