@@ -55,7 +55,7 @@ class Tree:
                 continue
             self.make_folder(there.parent)
             part = there.with_name(there.name + ".new")
-            shutil.copy2(self.wanted[path], part)
+            self.copy(path, part)
             part.chmod(self.mode(path))
             if owner := self.owner_of(path):
                 os.chown(part, *owner)
@@ -64,6 +64,14 @@ class Tree:
             for folder in sorted((self.root / part).rglob("*/"), reverse=True):
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
+
+    def copy(self, path, part):
+        """An error names the file that cannot be written: its disk may be another one than that of the source."""
+        try:
+            shutil.copy2(self.wanted[path], part)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(self.root / path)) from error
 
     def make_folder(self, folder):
         if not folder.exists():

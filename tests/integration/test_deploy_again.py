@@ -4,6 +4,7 @@ others' processes alone."""
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -367,6 +368,23 @@ def test_another_server_program(tmp_path):
     assert running.action(process, files, name, role, ()) == (running.RESTART, [str(foreign)])
     own.write_text("another")
     assert running.action(running.Process(1, {str(own): "of before"}), files, name, role, {"haproxy.cfg"})[0] == running.REREAD
+
+
+def test_a_full_disk_is_named(tmp_path):
+    """Here a file may have ten bytes at most."""
+    source, path = tmp_path / "source", "etc/river/services/worker/river.conf"
+    source.write_text("in-flight = 4\n")
+    files = tree.Tree(tmp_path / "root", {path: source})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            files.put(files.changes())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.filename == str(tmp_path / "root" / path) and not files.left_over()
+    files.put(files.changes())
+    assert files.changes() == {}
 
 
 def test_a_server_of_another_machine(tmp_path):

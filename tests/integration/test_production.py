@@ -1,5 +1,5 @@
 """docs/howto/three-servers.md from empty machines to the first observation, on containers with systemd as process 1.
-Services are started, stopped, rebooted and upgraded under load, and a server that was lost with its disk is
+Services are started, stopped, rebooted and upgraded under load, and servers that were lost with their disks are
 replaced."""
 
 import json
@@ -118,17 +118,17 @@ class River:
 class Load:
     """Simulated motes of the registry send over HTTPS until stopped."""
 
-    def __init__(self, river, number):
+    def __init__(self, river, name):
         self.river = river
-        self.folder = river.shared.parent / f"load-{number}"
-        self.source = [f"--simulate={MOTES}", f"--seed={number}"]
+        self.folder = river.shared.parent / f"load-{name}"
+        self.source = [f"--simulate={MOTES}", f"--seed={len(river.ledgers) + 1}"]
         secrets = f"{river.path}.secrets"
         passwords = harness.cluster.definitions.read_passwords(f"{secrets}/passwords")
         argv = [BUILD / "ir-loadgen", *self.source, f"--target=https://{OUTSIDE}:443", f"--ca={secrets}/certificates/ca.pem",
                 f"--mote-tokens={secrets}/mote-tokens", f"--rate={RATE}", "--duration=30min", f"--out={self.folder}",
                 "--formats=senml", "--drain-timeout=120s"]
         env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{passwords['loadgen']}@{ADDRESSES['one']}:5674"}
-        self.log_path = river.shared.parent / f"load-{number}.log"
+        self.log_path = river.shared.parent / f"load-{name}.log"
         self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen(argv, env=env, stdout=self.log, stderr=self.log)
 
@@ -251,7 +251,8 @@ def test_three_servers(tmp_path):
         backup_and_restore(servers["two"], river)
         stop_and_reboot(servers["three"])
         upgrade_under_load(machines, servers, river)
-        servers["three"] = lose_and_replace(machines, servers, river)
+        lose_and_replace(machines, servers, river)
+        lose_and_replace_the_first(machines, servers, river)
 
 
 ALL_IN_ONE = f"""
@@ -292,7 +293,7 @@ def stop_and_reboot(machine):
 
 
 def upgrade_under_load(machines, servers, river):
-    one = Load(river, 1)
+    one = Load(river, "upgrade")
     time.sleep(10)
     one.assert_alive()
     new_build(machines.shared)
@@ -302,20 +303,40 @@ def upgrade_under_load(machines, servers, river):
         print(upgrade(servers[name]))
     summary = one.end()
     print({key: summary[key] for key in ("messages_sent", "messages_confirmed", "order_violations")})
+    assert_clean(summary)
+    river.assert_exact()
+
+
+def replaced(machines, servers, name):
+    """An empty machine in place of one that was lost with its disk."""
+    servers[name] = machines.replace(servers[name], *addresses(name))
+    empty(servers[name])
+    servers["two"].deploy("forget", name)
+    return servers[name]
+
+
+def assert_clean(summary):
     assert summary["messages_confirmed"] == summary["messages_sent"] > 0
     assert summary["order_violations"] == 0
-    river.assert_exact()
 
 
 def lose_and_replace(machines, servers, river):
-    one = Load(river, 2)
+    load = Load(river, "lost")
     time.sleep(5)
-    new = machines.replace(servers["three"], *addresses("three"))
-    empty(new)
-    servers["two"].deploy("forget", "three")
-    print(upgrade(new))
-    summary = one.end()
-    assert summary["messages_confirmed"] == summary["messages_sent"] > 0
-    assert summary["order_violations"] == 0
+    print(upgrade(replaced(machines, servers, "three")))
+    assert_clean(load.end())
     river.assert_exact()
-    return new
+
+
+def lose_and_replace_the_first(machines, servers, river):
+    """The one with the balancer and the graph. Meanwhile no mote can connect, but the stores of the others can be
+    restarted. The graph is restored."""
+    new = replaced(machines, servers, "one")
+    servers["two"].run("systemctl", "restart", "river-documents", seconds=120)
+    servers["two"].run("/opt/river/ready", "120", "documents", seconds=200)
+    print(upgrade(new))
+    print(servers["two"].deploy("restore", "/srv/backups", "--store", "graph"))
+    load = Load(river, "after")
+    time.sleep(5)
+    assert_clean(load.end())
+    river.assert_exact()
