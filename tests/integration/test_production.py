@@ -50,6 +50,7 @@ address = {ADDRESSES["three"]}
 roles = broker,documents,gateway,worker
 """
 RATE, MOTES = 60, 40
+DEBIANS = ("rabbitmq-server", "haproxy", "mosquitto", "prometheus", "prometheus-blackbox-exporter", "epmd.socket", "epmd")
 
 
 def write(shared, messages=5000000, batches=4):
@@ -61,9 +62,8 @@ def addresses(name):
 
 
 def empty(machine):
-    """Asserts that services which Debian's packages started at installation, and which tools/install disables, are
-    stopped."""
-    machine.run("systemctl", "disable", "--now", "rabbitmq-server", "haproxy", "mosquitto", "epmd.socket", "epmd", good=None)
+    """Stops the services that Debian's packages started at installation, and that tools/install disables."""
+    machine.run("systemctl", "disable", "--now", *DEBIANS, good=None)
 
 
 def deploy_all(machines):
@@ -96,12 +96,12 @@ class River:
                 f"--graph={self.services.graph_uri()}", "--graph-user=worker"]
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
 
-    def await_first(self):
-        """The first observation in the graph."""
-        def there():
-            return json.loads(self.store("status").stdout)["graph"]["observations"] == 1
+    def observations(self):
+        """How many are in the graph."""
+        return json.loads(self.store("status").stdout)["graph"]["observations"]
 
-        harness.wait_for(there, "it to be stored", 120, 1)
+    def await_first(self):
+        harness.wait_for(lambda: self.observations() == 1, "the first observation to be stored", 120, 1)
 
     def faults(self):
         """Returns the missing, duplicated and foreign items, compared with everything sent."""
@@ -336,7 +336,8 @@ def lose_and_replace_the_first(machines, servers, river):
     servers["two"].run("/opt/river/ready", "120", "documents", seconds=200)
     print(upgrade(new))
     print(servers["two"].deploy("restore", "/srv/backups", "--store", "graph"))
+    before = river.observations()
     load = Load(river, "after")
-    time.sleep(5)
+    harness.wait_for(lambda: river.observations() > before, "the first message to be stored", 120, 1)
     assert_clean(load.end())
     river.assert_exact()
