@@ -127,8 +127,12 @@ owned() { # ADDRESS PORT
         [[ $who != *"pid=$each,"* ]] || return 0
     done
     # A user without access to other users' processes cannot see the owner of a socket; this includes root in a
-    # container.
-    [[ -n $who && $who != *users:* ]] && ! readlink "/proc/$pid/exe" >/dev/null
+    # container, where HAProxy's first process belongs to root, and its child, which listens, does not.
+    [[ -n $who && $who != *users:* ]] || return 1
+    for each in "$pid" "${children[@]}"; do
+        readlink "/proc/$each/exe" >/dev/null || return 0
+    done
+    return 1
 }
 
 # Prints the status line of an HTTP response of the service's process; waits at most one second.
