@@ -278,7 +278,21 @@ class Group:
 
     def set(self, knob, value, device=None):
         controller, _, file = limit_file(knob)
-        write(self.folder(controller) / file.name, file.write(value, device))
+        folder, text = self.folder(controller), file.write(value, device)
+        if controller == "cpuset" and version("cpuset") == 1:
+            self.set_below(folder, file.name, text)
+        write(folder / file.name, text)
+
+    @staticmethod
+    def set_below(folder, name, text):
+        """Sets the children that have the same set as the group. Version 1 does not do so, and refuses a group's new set while
+        a child's is not within it. So all get both sets first, from the top down."""
+        old = read(folder / name)
+        below = [each for each in sorted(folder.rglob("*")) if each.is_dir() and read(each / name) == old]
+        for each in (folder, *below):
+            write(each / name, ",".join(filter(None, (old, text))))
+        for each in reversed(below):
+            write(each / name, text)
 
     def get(self, knob, asked=None, device=None):
         """The value in effect; None when there is no limit or no such group."""

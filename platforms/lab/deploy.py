@@ -29,6 +29,7 @@ READY_SECONDS = 300
 POLL_SECONDS = 2
 MAY_STOP_SECONDS = 300
 CHECK_DATA = PROJECT / "ingest" / "check-data"
+FLAGS = "-feature_flags"  # end of the name of a file that each RabbitMQ node keeps beside its data
 EPMD_PORT = 4369
 ERLANG_PORT = 25672  # at which brokers reach each other
 LOCK_SECONDS = 3
@@ -129,13 +130,20 @@ class Deployment:
         self.check_ports()
 
     def check_data(self):
-        """Checks that the installed broker can start on the existing data, which depends on the release series of
-        both."""
+        """Checks that the installed broker can start on the existing data, which depends on the release series of both, and
+        that the data are its own: under another name it would start empty."""
         for name, role in self.services:
-            if role == "broker":
-                done = command.run([CHECK_DATA, self.root / "var" / "lib" / "river" / name / "mnesia"], good=None)
-                if done.status != 0:
-                    raise LabError(done.err.strip())
+            if role != "broker":
+                continue
+            data = self.root / "var" / "lib" / "river" / name / "mnesia"
+            done = command.run([CHECK_DATA, data], good=None)
+            if done.status != 0:
+                raise LabError(done.err.strip())
+            node = self.inventory.node(self.server.name)
+            others = [path.name.removesuffix(FLAGS) for path in sorted(data.glob(f"*{FLAGS}")) if path.name != f"{node}{FLAGS}"]
+            if others and not (data / f"{node}{FLAGS}").exists():
+                raise LabError(f"{data} holds the messages of {others[0]}, but this broker is now {node}, which would start empty: "
+                               "give the server its old address, or move the folder away once its messages are in the stores")
 
     def check_settings(self, files):
         """Makes each of our own programs check its new settings."""

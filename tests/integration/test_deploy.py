@@ -317,3 +317,14 @@ def test_data_of_another_series(inventory, tmp_path):
     (data / f"{node_of(FOUR[0])}-feature_flags").write_text("['rabbitmq_4.0.0']." if old else "[quorum_queue].")
     assert f"holds data of RabbitMQ {4 if old else 3}" in deploy(inventory, "one", good=1)
     assert not (tmp_path / "one" / "etc").exists()
+
+
+def test_data_of_another_node(inventory, tmp_path):
+    """A broker whose address has changed would start empty."""
+    inventory.write_text(ONE_BROKER)
+    data = tmp_path / "one" / "var" / "lib" / "river" / "broker" / "mnesia"
+    data.mkdir(parents=True)
+    (data / "rabbit-9@192.0.2.9-feature_flags").write_text("['rabbitmq_4.0.0',message_containers,stream_update_config_command]."
+                                                           if harness.series_of() >= (4, 0) else "[quorum_queue].")
+    assert "holds the messages of rabbit-9@192.0.2.9" in deploy(inventory, "one", good=1)
+    assert not (tmp_path / "one" / "etc").exists()

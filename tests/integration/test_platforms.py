@@ -109,6 +109,23 @@ def test_no_limit_is_none():
     assert cgroup.LIMITS["disk.read-iops"].v2.read("", None, "8:0") is None
 
 
+def test_processors_of_a_group_and_of_those_below(tmp_path):
+    """Podman and LXC make groups below the guest's, which must follow when its processors change."""
+    if os.geteuid() != 0 or cgroup.version("cpuset") != 1:
+        pytest.skip("needs root and cpusets of version 1; those of version 2 are inherited")
+    group = cgroup.Group(f"ir-test-{tmp_path.parent.name}")
+    below = cgroup.Group(f"{group.path}/below")
+    last = max(os.sched_getaffinity(0))
+    try:
+        below.make()
+        for cpus in ("0", str(last), f"0-{last}" if last else "0"):
+            group.set("cpu.pin", cpus)
+            assert [(each.folder("cpuset") / "cpuset.cpus").read_text().strip() for each in (group, below)] == [cpus, cpus]
+    finally:
+        below.remove()
+        group.remove()
+
+
 def test_cpus_are_given_in_turn():
     assert pinning.next_cpus([0, 1, 2, 3], 2, 3) == [3, 0]
     assert pinning.next_cpus([4, 5], 8, 0) == [4, 5]
