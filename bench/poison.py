@@ -176,6 +176,14 @@ def gzip_bomb(attack):
         attack.post(body, "application/x-ndjson", **{"Content-Encoding": "gzip"})
 
 
+def gzip_over_amqp(attack):
+    """1 KB over AMQP that expands to a text of 1 MB in one record."""
+    body = gzip.compress(json.dumps([{"n": f"{POISON}/x", "vs": "x" * 1000000}]).encode(), 9)
+    with attack.channel() as channel:
+        for _ in attack.times(20):
+            publish(channel, f"ir.{POISON}", body, content_type=SENML_JSON, content_encoding="gzip")
+
+
 def large_bodies(attack):
     """Valid packs with the largest number of records, as many as the mote's limit allows."""
     for number, _ in enumerate(attack.times(20)):
@@ -249,7 +257,7 @@ def slow_loris(attack):
 
 
 KINDS = {each.__name__.replace("_", "-"): each for each in (
-    long_topic, large_header, refusals, gzip_bomb, large_bodies, channels, channels_shared, retained, no_text,
+    long_topic, large_header, refusals, gzip_bomb, gzip_over_amqp, large_bodies, channels, channels_shared, retained, no_text,
     idle, slow_loris)}
 
 
