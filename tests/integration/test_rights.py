@@ -27,7 +27,6 @@ from test_secured import Secured
 
 OWN, OTHER = "USGS-08068500", "USGS-02337170"  # motes, each with a separate user
 COLON = "BUOY:7_b-c"
-LATE = "BUOY-8"
 BODY = b'[{"n":"%s/00010","u":"Cel","v":1,"t":1320469200}]'
 REFUSED = (403, 406)  # ACCESS_REFUSED; PRECONDITION_FAILED for a user-id that is not the sender's
 
@@ -36,7 +35,7 @@ REFUSED = (403, 406)  # ACCESS_REFUSED; PRECONDITION_FAILED for a user-id that i
 def front(request, tmp_path_factory):
     """Runs with the host's RabbitMQ, and with one of another series if there is one."""
     root = harness.other_root() if request.param == "other" else None
-    with harness.Front(tmp_path_factory.mktemp("rights"), root=root, motes=(OWN, OTHER, COLON, LATE)) as front:
+    with harness.Front(tmp_path_factory.mktemp("rights"), root=root, motes=(OWN, OTHER, COLON)) as front:
         yield front
 
 
@@ -225,12 +224,12 @@ def test_nobody_takes_anothers_client_id(front, pipeline):
 
 def test_a_mote_takes_its_name_back(front, pipeline):
     """From a mote that has used it as client id before."""
-    where, passwords = front.balancer.address("mqtt"), front.cluster.passwords
-    with raw_mqtt.Connection(where, OWN, passwords[OWN], LATE), \
-            raw_mqtt.Connection(where, LATE, passwords[LATE], LATE) as late:
+    where, passwords, client = front.balancer.address("mqtt"), front.cluster.passwords, f"{OTHER}/late"
+    with raw_mqtt.Connection(where, OWN, passwords[OWN], client), \
+            raw_mqtt.Connection(where, OTHER, passwords[OTHER], client) as late:
         with pytest.raises(raw_mqtt.Refused):
-            raw_mqtt.Connection(where, OWN, passwords[OWN], LATE)
-        late.publish(f"ir/{LATE}", BODY % LATE.encode())
+            raw_mqtt.Connection(where, OWN, passwords[OWN], client)
+        late.publish(f"ir/{OTHER}", BODY % OTHER.encode())
 
 
 def test_a_name_with_a_colon(front, pipeline):
