@@ -13,7 +13,7 @@ from platforms.lab import Lab, LabError, registry, verbs
 from platforms.lab.guest import read_sizes
 from platforms.lab.places import PLATFORMS
 
-from . import ROOT, builds, experiment, needs, neighbour, plan, plan_time, report, runner, side_by_side, tally
+from . import ROOT, builds, course, experiment, needs, neighbour, plan, plan_time, report, runner, side_by_side, tally
 from .analysis import analyse
 from .rundir import LATEST, RunDir, RunError
 
@@ -123,7 +123,13 @@ def here(names):
             return
 
 
+def require_programs():
+    if not course.CANARY.exists():
+        raise UsageError("the programs of the measurements are not built: make bench-programs")
+
+
 def run(words):
+    require_programs()
     wanted = [experiment.read(name) for name in experiment.chosen(words.experiments or ["quick"])]
     platforms = list(here(words.platforms))
     planned = []
@@ -185,6 +191,7 @@ def print_tally(folders):
 
 
 def resume(words):
+    require_programs()
     with runner.alone(OUT):
         started = runner.Run.resume(RunDir.open(words.folder))
         left = [started.planned(part) for part in started.waiting()]

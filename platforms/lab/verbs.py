@@ -80,7 +80,7 @@ def resolve(lab, platform, guest):
     guest.validate()
     guest.kind = guest.kind or platform.kinds_here()[0]
     if guest.kind not in platform.kinds:
-        raise LabError(f"kind '{guest.kind}': {platform.name} has {', '.join(platform.kinds)}")
+        raise LabError(f"kind '{guest.kind}': {platform.name} has {', '.join(filter(None, platform.kinds)) or 'no kinds'}")
     if guest.kind not in platform.kinds_here():
         raise Unsupported(f"kind '{guest.kind}' is not possible on this host", f"ir-platform check {platform.name}")
     if guest.root not in platform.roots:
