@@ -124,5 +124,5 @@ def test_a_killed_run_is_resumed(tmp_path):
     assert not names & namespaces()
     assert labs(part) == []
     text = report.write(folder).with_suffix(".md").read_text()
-    assert "in 1 block; ended by repeats" in text
+    assert "in 1 block, each in random order; it ended by repeats" in text
     assert json.loads((folder.path / "status.json").read_text())["status"] == "done"
