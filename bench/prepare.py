@@ -7,10 +7,7 @@ import sys
 from pathlib import Path
 
 from ir_bench import ROOT
-
-import servers
-
-PYTHON = servers.cache_directory() / "venv" / "bin" / "python"
+from ir_bench.needs import PYTHON
 
 
 def install(*groups):

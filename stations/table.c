@@ -164,7 +164,7 @@ static void take_rows(ir_stations_t *stations, char *text, size_t size, const ir
         if (!ir_utf8_valid(ir_view(text + at, row))) {
             ir_stations_fault(stations, line, "the row is not UTF-8; save the file as UTF-8");
             if (header.count == 0) {
-                return; /* nor are the others, or it is no text */
+                return; /* nor are the others, or it is not text */
             }
         } else if (!ir_fields_split(text + at, row, &header.dialect, &fields)) {
             ir_stations_fault(stations, line, "the row has more than %d fields", IR_FIELDS_MAX);

@@ -5,10 +5,12 @@ import shutil
 import subprocess
 
 import facts
+import servers
 
 from . import ROOT
 
 INSTALL_SECONDS = 1200
+PYTHON = servers.cache_directory() / "venv" / "bin" / "python"  # with the packages of the tests
 
 
 def unmet(experiment, place):

@@ -5,6 +5,7 @@ statements that ir-annotate makes of the same packs. Otherwise the worker gets n
 import servers
 
 from .. import ROOT, sample, stage
+from ..needs import PYTHON
 from ..subjects import Subject
 from . import base
 from .base import Measure
@@ -12,7 +13,6 @@ from .base import Measure
 PEERS = ROOT / "bench" / "peers"
 BUILT = ROOT / "out" / "peers"
 OURS = "ir-worker"
-PYTHON = servers.cache_directory() / "venv" / "bin" / "python"
 
 
 def python(run, observations):
