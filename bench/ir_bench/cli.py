@@ -129,7 +129,6 @@ def require_programs():
 
 
 def run(words):
-    require_programs()
     wanted = [experiment.read(name) for name in experiment.chosen(words.experiments or ["quick"])]
     platforms = list(here(words.platforms))
     planned = []
@@ -140,13 +139,17 @@ def run(words):
     if not possible or all(len(compared) < 2 for _, compared in possible):
         reasons = "; ".join(each[3] for each in planned if each[3])
         raise UsageError(f"there is nothing to compare on this host: {reasons or 'platforms/ir-platform check says why'}")
+    require_programs()
     return begin(planned, words, platforms=platforms, profiles=words.profiles, beside=words.beside)
 
 
 def begin(planned, words, **asked):
     """Makes a new run and writes its report. `planned` is the argument of runner.Run.start. Returns an exit status."""
     seed = words.seed if words.seed is not None else random.SystemRandom().randrange(1, 100000)
-    minutes = runner.minutes_for([(each, subjects) for each, _, subjects, why in planned if not why], words.minutes)
+    running = [(each, subjects) for each, _, subjects, why in planned if not why]
+    minutes, needed = runner.minutes_for(running, words.minutes), runner.minutes_needed(running)
+    if minutes < needed:
+        raise UsageError(f"{minutes:g} minutes hold no block of every experiment: at least {needed} do (MINUTES={needed})")
     runner.announce(planned, minutes, seed)
     with runner.alone(OUT):
         started = runner.Run.start(OUT, planned, read_sizes(PLATFORMS / "sizes.conf"),

@@ -39,6 +39,17 @@ def seconds_wanted(asked, subjects):
     return samples * asked.sample_seconds + proof_seconds(asked, subjects)
 
 
+def minutes_needed(planned):
+    """The minutes in which each of [(Experiment, Subjects)] holds one block, as Run.each shares out the time."""
+    total = sum(seconds_wanted(*each) for each in planned)
+    return math.ceil(max((seconds_least(*each) / seconds_wanted(*each) for each in planned), default=0) * total / 60)
+
+
+def seconds_least(asked, subjects):
+    """The seconds for one block, with scouting and proofs."""
+    return (sum(each.slowness() for each in subjects) + 1) * asked.sample_seconds + proof_seconds(asked, subjects)
+
+
 def proof_seconds(asked, subjects):
     """The seconds for the loop's proof on each platform."""
     proven = {each.platform for each in subjects if each.slowness() == 1}

@@ -75,6 +75,14 @@ def test_the_time_is_what_six_blocks_take():
     assert runner.minutes_for([(QUICK, PLANNED)], 5) == 5
 
 
+def test_the_least_time_holds_a_block_of_each_experiment():
+    assert runner.minutes_needed([(QUICK, PLANNED)]) == pytest.approx(
+        (4 * QUICK.sample_seconds + 2 * runner.PROOF_SECONDS) / 60, abs=1)
+    one, two = (runner.minutes_needed([(QUICK, PLANNED)] * number) for number in (1, 2))
+    assert two == pytest.approx(2 * one, abs=1)
+    assert runner.minutes_needed([]) == 0
+
+
 def test_what_is_announced(capsys):
     runner.announce([(QUICK, "", PLANNED, ""), (QUICK, "", PLANNED, "it needs 64 cores, this host has 2")], 3, 7)
     told = capsys.readouterr().out
