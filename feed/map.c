@@ -37,10 +37,14 @@ static const ir_setting_t position_settings[] = {
      "Encoding of the files."},
     {"separator", 0, IR_SETTING_CHOICE, "WORD", "comma|semicolon|tab|space", 0, 0, "comma",
      FIELD(separator), "For csv: the separator of fields."},
-    {"decimal", 0, IR_SETTING_CHOICE, "WORD", "point|comma", 0, 0, "point", FIELD(decimal),
+    {"decimal", 0, IR_SETTING_CHOICE, "WORD", IR_DECIMALS, 0, 0, "point", FIELD(decimal),
      "The decimal sign."},
+    {"thousands", 0, IR_SETTING_CHOICE, "WORD", IR_THOUSANDS, 0, 0, "none", FIELD(thousands),
+     "The sign between groups of three digits."},
     {"header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "1", FIELD(header),
      "For csv: the row with the columns' names; 0: none, columns are named 1, 2, …"},
+    {"after-header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "0", FIELD(after_header),
+     "For csv: rows after the header that are no data, such as a row of units; they are skipped."},
     {"comment", 0, IR_SETTING_TEXT, "CHARACTER", NULL, 0, 0, NULL, FIELD(comment),
      "For csv: rows that begin with it are skipped."},
     {"time", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time), "The time."},
@@ -258,13 +262,15 @@ static void derive_table(ir_position_t *position) {
     if (position->kind == IR_INPUT_CSV) {
         position->dialect.separator = separators[position->separator];
         position->comment_char = comment != NULL ? comment[0] : '\0';
-        position->head_rows = position->name_row = (unsigned)position->header;
+        position->name_row = (unsigned)position->header;
+        position->head_rows = position->name_row + (unsigned)position->after_header;
     }
 }
 
 static void derive(ir_position_t *position) {
     position->format = ir_input_format((ir_input_kind_t)position->kind);
-    position->decimal_comma = position->decimal == 1;
+    position->notation =
+        (ir_notation_t){(ir_decimal_t)position->decimal, (ir_thousands_t)position->thousands};
     position->mote_from = origin_of(position->mote);
     position->zone_from = origin_of(position->zone);
     position->time_column = ir_setting_text(position->time);
@@ -326,6 +332,12 @@ static void check_source(const completion_t *completion, const ir_position_t *po
     }
 }
 
+static void check_notation(const completion_t *completion, const ir_position_t *position) {
+    if (ir_notation_clashes(position->notation)) {
+        wrong(completion, position->name, NULL, "decimal and thousands must be different signs");
+    }
+}
+
 static void check_value(const completion_t *completion, const ir_position_t *position,
                         const ir_map_value_t *value) {
     const char *unit = ir_setting_text(value->unit);
@@ -351,6 +363,7 @@ static void complete(ir_map_t *map, const completion_t *completion) {
         ir_position_t *position = map->positions[i];
         derive(position);
         check_source(completion, position);
+        check_notation(completion, position);
         if (position->n_values == 0) {
             wrong(completion, position->name, NULL, "no section [%s:COLUMN] names a sensor",
                   position->name);

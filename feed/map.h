@@ -10,6 +10,7 @@
 #include "common/status.h"
 #include "common/view.h"
 #include "feed/format.h"
+#include "feed/notation.h"
 #include "observation/unit.h"
 
 #include <stdbool.h>
@@ -38,8 +39,8 @@ typedef struct ir_position {
     char *files, *encoding, *comment, *time, *time_of_day, *time_format, *zone, *missing;
     char *mote, *mote_prefix;
     char *subscribe, *topic, *client_id, *ca;
-    int kind, separator, decimal;
-    int64_t header;
+    int kind, separator, decimal, thousands;
+    int64_t header, after_header;
 
     /* values derived from these */
     const char *folder; /* the mapping's folder; file names are relative to it */
@@ -47,7 +48,7 @@ typedef struct ir_position {
     ir_dialect_t dialect;
     char comment_char; /* 0: none */
     unsigned head_rows, name_row;
-    bool decimal_comma;
+    ir_notation_t notation;
     const char *time_column; /* NULL with uplinks */
     ir_row_origin_t zone_from, mote_from;
 

@@ -5,12 +5,7 @@
 #include "observation/registry/registry.h"
 #include "observation/senml/senml.h"
 
-#include <ctype.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define NUMBER_SIZE 64
 
 /* ---- mote and time ---- */
 
@@ -75,32 +70,4 @@ void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *v
     }
     reading->values[reading->n_values++] =
         (ir_reading_value_t){.sensor = sensor, .unit = value->known_unit, .number = number};
-}
-
-/* strtod alone would accept hexadecimal numbers, "inf" and trailing text. */
-bool ir_reading_number(ir_view_t text, bool comma, double *number) {
-    char copy[NUMBER_SIZE];
-    size_t digits = 0;
-    if (text.size == 0 || text.size >= sizeof copy) {
-        return false;
-    }
-    for (size_t i = 0; i < text.size; i++) {
-        const char c = text.data[i];
-        digits += isdigit((unsigned char)c) != 0;
-        if (c == '\0' || strchr(comma ? "0123456789+-,eE" : "0123456789+-.eE", c) == NULL) {
-            return false;
-        }
-        copy[i] = c;
-        if (c == ',') {
-            copy[i] = '.';
-        }
-    }
-    copy[text.size] = '\0';
-    char *end = NULL;
-    const double value = strtod(copy, &end);
-    if (digits == 0 || *end != '\0' || !isfinite(value)) {
-        return false;
-    }
-    *number = value;
-    return true;
 }

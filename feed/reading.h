@@ -50,7 +50,4 @@ bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
 void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *value,
                     ir_view_t name, double number, ir_reading_t *reading);
 
-/* Parses a decimal number with a point or a comma. Nothing may follow it. */
-bool ir_reading_number(ir_view_t text, bool comma, double *number);
-
 #endif

@@ -124,15 +124,26 @@ static bool take_time(ir_row_reader_t *reader, const ir_reading_context_t *conte
 
 /* ---- values ---- */
 
-/* A field that is not a number is checked as text: it may be one of the words for "missing". */
-static void take_text(ir_row_reader_t *reader, const ir_reading_context_t *context,
-                      const ir_layout_value_t *value, ir_view_t field) {
+/* Reads a field that is not a number in ASCII: it may have a sign of thousands of its encoding, or
+ * be one of the words for "missing". */
+static bool take_text(ir_row_reader_t *reader, const ir_reading_context_t *context,
+                      const ir_layout_value_t *value, ir_view_t field, double *number) {
+    const ir_notation_t notation = context->position->notation;
+    char like[IR_NOTATION_LIKE_SIZE];
     ir_view_t text;
-    if (text_of(reader, context, field, &text) && !ir_position_misses(context->position, text)) {
-        ir_report_unusable(context->report, "column '%s': '%.*s' is not a number",
-                           reader->layout->names[value->field],
-                           (int)(text.size < SHOWN ? text.size : SHOWN), text.data);
+    if (!text_of(reader, context, field, &text)) {
+        return false;
     }
+    if (ir_notation_read(text, notation, number)) {
+        return true;
+    }
+    if (!ir_position_misses(context->position, text)) {
+        ir_report_unusable(context->report, "column '%s': '%.*s' is not a number%s",
+                           reader->layout->names[value->field],
+                           (int)(text.size < SHOWN ? text.size : SHOWN), text.data,
+                           ir_notation_like(text, notation, like));
+    }
+    return false;
 }
 
 static void take_value(ir_row_reader_t *reader, const ir_reading_context_t *context,
@@ -144,11 +155,13 @@ static void take_value(ir_row_reader_t *reader, const ir_reading_context_t *cont
     if (field.size == 0) {
         return;
     }
-    if (!ir_reading_number(field, context->position->decimal_comma, &number)) {
-        take_text(reader, context, value, field);
-    } else if (!ir_position_misses_number(context->position, number) &&
-               (value->sensor == IR_LAYOUT_NONE ||
-                text_of(reader, context, field_of(fields, value->sensor), &name))) {
+    if (!ir_notation_read(field, context->position->notation, &number) &&
+        !take_text(reader, context, value, field, &number)) {
+        return;
+    }
+    if (!ir_position_misses_number(context->position, number) &&
+        (value->sensor == IR_LAYOUT_NONE ||
+         text_of(reader, context, field_of(fields, value->sensor), &name))) {
         ir_reading_add(context, value->value, name, number, reading);
     }
 }

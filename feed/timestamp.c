@@ -289,6 +289,15 @@ static bool is_serial(ir_view_t text) {
            days.time_ns > SERIAL_MIN * IR_SECOND_NS && days.time_ns < SERIAL_MAX * IR_SECOND_NS;
 }
 
+static bool has_digit(ir_view_t text) {
+    for (size_t i = 0; i < text.size; i++) {
+        if (isdigit((unsigned char)text.data[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *ir_timestamp_like(ir_view_t text, char out[static IR_TIMESTAMP_LIKE_SIZE]) {
     char copy[TEXT_SIZE];
     size_t size = 0;
@@ -304,6 +313,9 @@ const char *ir_timestamp_like(ir_view_t text, char out[static IR_TIMESTAMP_LIKE_
     if (size == 0 && is_serial(text)) {
         snprintf(out, IR_TIMESTAMP_LIKE_SIZE,
                  "; if it is a spreadsheet's serial date, export the column as date and time");
+    } else if (size == 0 && !has_digit(text)) {
+        snprintf(out, IR_TIMESTAMP_LIKE_SIZE,
+                 "; if it is a row of units below the header, set after-header = 1");
     }
     if (size > 0 && size < IR_TIMESTAMP_LIKE_SIZE - 1) {
         strcpy(out + size, "?");

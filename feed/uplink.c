@@ -123,7 +123,8 @@ static void take_values(const ir_reading_context_t *context, const json_t *paylo
             number = json_number_value(value);
         } else if (text != NULL && ir_position_misses(position, ir_view_text(text))) {
             continue;
-        } else if (text == NULL || !ir_reading_number(ir_view_text(text), false, &number)) {
+        } else if (text == NULL ||
+                   !ir_notation_read(ir_view_text(text), position->notation, &number)) {
             if (value != NULL && !json_is_null(value)) {
                 ir_report_unusable(context->report, "'%s' is not a number", rule->column);
             }

@@ -506,6 +506,7 @@ def test_check_of_what_does_not_fit(before, after, says, tmp_path):
     ("encoding = latin-1", "encoding = utf-16", "does not extend ASCII"),
     ("encoding = latin-1", "encoding = x", "encoding: unknown encoding 'x'"),
     ("decimal = comma", "decimal = ,", "point|comma"),
+    ("decimal = comma", "decimal = comma\nthousands = comma", "[gauge]: decimal and thousands must be different signs"),
     ("mote = elbe", "moat = elbe", "map.ini:10: moat"),
 ), ids=lambda text: text.replace(" ", ""))
 def test_a_wrong_mapping_is_one_line(before, after, says, tmp_path):

@@ -564,6 +564,8 @@ static void test_mappings_that_are_wrong(void **state) {
         {"[a]\nfiles = x\nformat = tts\nmote = m\n[a:v]\nsensor = column:x\n", "no column"},
         {"[a]\nfiles = x\nmote = m\ntime = t\nzone = Europe/Berln\n[a:v]\nsensor = s\n",
          "zone 'Europe/Berln'"},
+        {"[a]\nfiles = x\nmote = m\ntime = t\nthousands = point\n[a:v]\nsensor = s\n",
+         "[a]: decimal and thousands must be different signs"},
         {"[a:123456789012345678901234567890123456789012345678]\nsensor = x\n", "longer than 48"},
     };
     char folder[] = "/tmp/ir-map-XXXXXX";
@@ -586,26 +588,116 @@ static void test_mappings_that_are_wrong(void **state) {
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* Notations: POINT 1234.5, COMMA 1234,5, and these with a sign of thousands. */
+#define POINT                                                                                      \
+    { IR_DECIMAL_POINT, IR_THOUSANDS_NONE }
+#define COMMA                                                                                      \
+    { IR_DECIMAL_COMMA, IR_THOUSANDS_NONE }
+#define GERMAN                                                                                     \
+    { IR_DECIMAL_COMMA, IR_THOUSANDS_POINT }
+#define FRENCH                                                                                     \
+    { IR_DECIMAL_COMMA, IR_THOUSANDS_SPACE }
+#define SWISS                                                                                      \
+    { IR_DECIMAL_POINT, IR_THOUSANDS_APOSTROPHE }
+#define ENGLISH                                                                                    \
+    { IR_DECIMAL_POINT, IR_THOUSANDS_COMMA }
+
 static void test_numbers(void **state) {
     (void)state;
     static const struct {
         const char *text;
-        bool comma, good;
+        ir_notation_t notation;
+        bool good;
         double number;
     } cases[] = {
-        {"1", false, true, 1},       {"-1.5", false, true, -1.5}, {"+.5", false, true, 0.5},
-        {"5.", false, true, 5},      {"1e3", false, true, 1000},  {"1,5", true, true, 1.5},
-        {"1,5", false, false, 0},    {"1.5", true, false, 0},     {"nan", false, false, 0},
-        {"inf", false, false, 0},    {"0x10", false, false, 0},   {"1e999", false, false, 0},
-        {"1.234,5", true, false, 0}, {"", false, false, 0},       {".", false, false, 0},
-        {"1 2", false, false, 0},    {"--1", false, false, 0},    {"e", false, false, 0},
+        {"1", POINT, true, 1},
+        {"-1.5", POINT, true, -1.5},
+        {"+.5", POINT, true, 0.5},
+        {"5.", POINT, true, 5},
+        {"1e3", POINT, true, 1000},
+        {"1,5", COMMA, true, 1.5},
+        {"1,5", POINT, false, 0},
+        {"1.5", COMMA, false, 0},
+        {"nan", POINT, false, 0},
+        {"inf", POINT, false, 0},
+        {"0x10", POINT, false, 0},
+        {"1e999", POINT, false, 0},
+        {"1.234,5", COMMA, false, 0},
+        {"", POINT, false, 0},
+        {".", POINT, false, 0},
+        {"1 2", POINT, false, 0},
+        {"--1", POINT, false, 0},
+        {"e", POINT, false, 0},
+        {"-1.234,5", GERMAN, true, -1234.5},
+        {"1.234.567", GERMAN, true, 1234567},
+        {"1234,5", GERMAN, true, 1234.5},
+        {"12.5", GERMAN, false, 0}, /* a decimal point, not a group */
+        {"1.2345", GERMAN, false, 0},
+        {"1234.567", GERMAN, false, 0},
+        {".123", GERMAN, false, 0},
+        {"1..234", GERMAN, false, 0},
+        {"1,234.567", GERMAN, false, 0},
+        {"1 234,5", FRENCH, true, 1234.5},
+        {"1\xc2\xa0"
+         "234,5",
+         FRENCH, true, 1234.5},
+        {"1\xe2\x80\xaf"
+         "234,5",
+         FRENCH, true, 1234.5},
+        {"12'345.6", SWISS, true, 12345.6},
+        {"12\xe2\x80\x99"
+         "345",
+         SWISS, true, 12345},
+        {"1,234.5e2", ENGLISH, true, 123450},
+        {"12,5", ENGLISH, false, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         double number = 0;
-        assert_int_equal(ir_reading_number(ir_view_text(cases[i].text), cases[i].comma, &number),
-                         cases[i].good);
-        assert_true(number == cases[i].number);
+        if (ir_notation_read(ir_view_text(cases[i].text), cases[i].notation, &number) !=
+                cases[i].good ||
+            number != cases[i].number) {
+            fail_msg("%zu: %s: %g", i, cases[i].text, number);
+        }
     }
+}
+
+static void test_suggested_notations(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        ir_notation_t notation;
+        const char *like;
+    } cases[] = {
+        {"1.234,5", COMMA, "; as a number it needs thousands = point"},
+        {"1.234,5", POINT, "; as a number it needs decimal = comma with thousands = point"},
+        {"1'234.5", POINT, "; as a number it needs thousands = apostrophe"},
+        {"15,4", POINT, "; as a number it needs decimal = comma"},
+        {"12.5", GERMAN, "; as a number it needs decimal = point with thousands = none"},
+        {"1,234", POINT, "; as a number it needs thousands = comma, or decimal = comma"},
+        {"#ERR", POINT, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char like[IR_NOTATION_LIKE_SIZE];
+        assert_string_equal(ir_notation_like(ir_view_text(cases[i].text), cases[i].notation, like),
+                            cases[i].like);
+    }
+}
+
+/* Comments, a row of units below the names, groups of digits with a no-break space of latin-1. */
+static void test_rows_after_the_header(void **state) {
+    (void)state;
+    ir_scene_t *scene =
+        new_scene("[g]\nfiles = *.csv\nencoding = latin-1\nseparator = semicolon\n"
+                  "decimal = comma\nthousands = space\ncomment = #\nafter-header = 1\n"
+                  "time = Datum\nmote = m\n[g:Abfluss]\nsensor = /q\n");
+    write_file(scene, "a.csv", "w",
+               "# Export\nDatum;Abfluss\n;[m\xb3/s]\n2025-10-25T10:00Z;1\xa0"
+               "234,5\n"
+               "# repeated\nDatum;Abfluss\n;[m\xb3/s]\n2025-10-25T10:15Z;1 235\n");
+    assert_string_equal(read_all(scene), "[{\"bt\":1761386400,\"n\":\"m/q\",\"v\":1234.5}]\n"
+                                         "[{\"bt\":1761387300,\"n\":\"m/q\",\"v\":1235}]\n");
+    assert_int_equal(scene->report.unusable, 0);
+    free_scene(scene);
 }
 
 static void test_patterns(void **state) {
@@ -689,6 +781,8 @@ int main(void) {
         cmocka_unit_test(test_one_value_a_row),
         cmocka_unit_test(test_mappings_that_are_wrong),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_suggested_notations),
+        cmocka_unit_test(test_rows_after_the_header),
         cmocka_unit_test(test_every_allocation_failing),
         cmocka_unit_test(test_patterns),
     };

@@ -354,8 +354,8 @@ static void test_usual_formats(void **state) {
         {"45957.4375",
          "; if it is a spreadsheet's serial date, export the column as date and time"},
         {"12.5", ""},
-        {"NAN", ""},
-        {"", ""},
+        {"tt.mm.jjjj hh:mm", "; if it is a row of units below the header, set after-header = 1"},
+        {"", "; if it is a row of units below the header, set after-header = 1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char like[IR_TIMESTAMP_LIKE_SIZE];
