@@ -19,6 +19,8 @@ import sys
 import traceback
 from pathlib import Path
 
+import interrupt  # noqa: F401 - Ctrl-C from now on
+
 DESCRIPTORS = 65536
 
 

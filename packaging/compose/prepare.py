@@ -20,6 +20,7 @@ INGEST = HERE.parents[1] / "ingest"
 sys.path.insert(0, str(INGEST))
 
 import definitions  # noqa: E402
+import guard  # noqa: E402
 import motes  # noqa: E402
 import nodes as list_of_nodes  # noqa: E402
 import rabbitmq  # noqa: E402
@@ -83,13 +84,10 @@ def main():
     words = parser.parse_args()
     folder = words.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-    try:
-        write_programs(folder, words.registry, write_broker(folder))
-    except (list_of_nodes.NodesError, OSError) as error:
-        sys.exit(f"prepare.py: {error}")
+    write_programs(folder, words.registry, write_broker(folder))
     shutil.copy(HERE / "compose.yaml", folder)
     print(f"cd {folder} && podman-compose up -d; tokens of the motes: {folder / 'mote-tokens'}")
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("prepare.py", main)

@@ -2,6 +2,7 @@
 exit status. For a setting that can be wrong in a new way, add a row."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -253,6 +254,26 @@ def test_a_fault_of_the_program_itself(tmp_path):
                               env={**os.environ, **more})
         assert done.returncode == 1 and "x: a fault of the program itself (KeyError: 'key'" in done.stderr
         assert ("Traceback" in done.stderr) == traceback
+
+
+# Presses Ctrl-C when a program imports the module {module}.
+CTRL_C = """import os, signal, sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+"""
+
+
+@pytest.mark.parametrize("words, module", [
+    ("platforms/ir-deploy", "argparse"), ("platforms/ir-platform", "argparse"), ("bench/ir-bench", "random"), ("tools/up.py", "load"),
+    ("tools/run.py", "load"), ("monitoring/ir-top", "frame"), ("monitoring/configure", "configuration"), ("ingest/haproxy.py", "nodes")])
+def test_ctrl_c_while_a_program_starts(words, module, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(CTRL_C.format(module=module))
+    done = subprocess.run(["/usr/bin/python3", ROOT / words, "--help"], capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"})
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 def scripts():
