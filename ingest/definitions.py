@@ -20,6 +20,7 @@ from pathlib import Path
 
 import guard
 import nodes as list_of_nodes
+import private
 
 STATIC = Path(__file__).resolve().parent / "definitions.json"
 LIMITS = {"ir-observations": "queue", "ir-rejected": "rejected"}  # policy: prefix of its limits in the list of nodes
@@ -61,12 +62,9 @@ def complete_passwords(path, users):
     missing = [user for user in users if user not in passwords]
     passwords.update({user: secrets.token_urlsafe(24) for user in missing})
     if missing:
-        path, part = Path(path), Path(f"{path}.new")
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(before if before.endswith("\n") or not before else before + "\n")
-            file.writelines(f"{user} {passwords[user]}\n" for user in missing)
-        os.replace(part, path)
+        before = Path(path).read_text(encoding="utf-8") if os.path.exists(path) else ""
+        lines = [f"{user} {passwords[user]}\n" for user in missing]
+        private.write(path, "".join([before if before.endswith("\n") or not before else before + "\n", *lines]))
     return passwords
 
 

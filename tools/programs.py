@@ -150,8 +150,7 @@ def drop_tokens(path, prefix):
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     kept = [each for each in lines if not each.startswith(prefix)]
     if kept != lines:
-        servers.write_private(path.with_suffix(".new"), "".join(kept))
-        path.with_suffix(".new").rename(path)
+        servers.write_private(path, "".join(kept))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import dataclasses
 import functools
 import ipaddress
 import json
-import os
 import re
 import secrets
 from pathlib import Path
@@ -23,6 +22,7 @@ import definitions
 import haproxy
 import motes
 import nodes as list_of_nodes
+import private
 import rabbitmq
 
 from . import command, mongodb, payload, roles
@@ -209,16 +209,15 @@ class Services:
         return definitions.read_passwords(self.passwords_file)[user]
 
     def secret(self, name):
-        """A secret that several servers share: the brokers' Erlang cookie, or MongoDB's key. It is created atomically
-        on first use."""
+        """A secret that several servers share: the brokers' Erlang cookie, or MongoDB's key. It is created on first
+        use."""
         path = self.directory / name
         if not path.exists():
-            self.directory.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{name}.new")
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(20))
-            os.replace(part, path)
-        return path.read_text(encoding="ascii")
+            private.write(path, secrets.token_hex(20))
+        text = path.read_text(encoding="ascii")
+        if not text.strip():
+            raise LabError(f"{path} is empty; copy it from another server, or from a backup")
+        return text
 
     @functools.cached_property
     def store_password(self):

@@ -1,8 +1,10 @@
 """Deployments of a few servers. Each server has a folder in place of its root and an address of the loopback
 interface."""
 
+import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -192,6 +194,67 @@ def test_a_secret_is_whole_or_not_there(tmp_path, monkeypatch):
         interrupted.setattr("platforms.lab.services.secrets.token_hex", ctrl_c)
         Inventory(path).services.secret("cookie")
     assert len(Inventory(path).services.secret("cookie")) == 40
+
+
+def test_an_empty_secret_is_named(tmp_path):
+    """Another release, or a power cut, may have left one."""
+    path = tmp_path / "inventory.conf"
+    path.write_text(INVENTORY.format(formats="senml"))
+    Path(f"{path}.secrets").mkdir()
+    Path(f"{path}.secrets", "cookie").touch(0o600)
+    with pytest.raises(LabError, match=r"secrets/cookie is empty; copy it from another server, or from a backup"):
+        Inventory(path).services.secret("cookie")
+
+
+SECRETS = (lambda path: Inventory(path).services.secret("cookie"), lambda path: Inventory(path).services.password("worker"),
+           lambda path: Inventory(path).services.store_password, lambda path: Inventory(path).services.certificate)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_no_secret_is_cut_off_by_a_full_disk(tmp_path):
+    """However much room is left, the error names the file, and all is complete once there is room again."""
+    path = tmp_path / "disk" / "inventory.conf"
+    path.parent.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "none", path.parent], check=True, timeout=20)
+    try:
+        path.write_text(INVENTORY.format(formats="senml"))
+        for free in range(6):
+            shutil.rmtree(f"{path}.secrets", ignore_errors=True)
+            fill(path.with_name("fill"), free * 4096)
+            for make in SECRETS:
+                with contextlib.suppress(LabError, OSError):
+                    make(path)
+            path.with_name("fill").unlink()
+            listed = Inventory(path)
+            assert all(make(path) for make in SECRETS)
+            chain = listed.services.directory / "certificates"
+            subprocess.run(["openssl", "verify", "-CAfile", chain / "ca.pem", chain / "server.pem"], check=True, timeout=20)
+            assert not list(listed.services.directory.rglob("*.new"))
+    finally:
+        subprocess.run(["umount", path.parent], check=True, timeout=20)
+
+
+def fill(path, free):
+    """Fills a disk but for so many bytes."""
+    with open(path, "wb") as file:
+        room = os.fstatvfs(file.fileno())
+        file.write(bytes(room.f_bavail * room.f_frsize - free))
+
+
+def test_an_authority_is_not_replaced_by_mistake(tmp_path):
+    """Motes trust the one that they have."""
+    argv = [ROOT / "ingest" / "make-certificates", tmp_path]
+    subprocess.run(argv, check=True, capture_output=True, timeout=60)
+    before = (tmp_path / "ca.pem").read_text()
+    (tmp_path / "ca.key").rename(tmp_path / "away")
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "ca.pem is there, but not ca.key" in done.stderr and (tmp_path / "ca.pem").read_text() == before
+    (tmp_path / "ca.key").write_text((tmp_path / "away").read_text()[:100])
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "ca.key does not sign for ca.pem" in done.stderr and len(done.stderr.splitlines()) == 1
+    (tmp_path / "away").rename(tmp_path / "ca.key")
+    subprocess.run(argv, check=True, capture_output=True, timeout=60)
+    assert (tmp_path / "ca.pem").read_text() == before and {each.name for each in tmp_path.iterdir()} == {"ca.key", "ca.pem", "server.pem"}
 
 
 def test_the_example(tmp_path):

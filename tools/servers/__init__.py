@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ingest"))
 
 import interrupt  # noqa: E402,F401 - before the other modules
 from cache import cache_directory  # noqa: E402
+from private import write as write_private  # noqa: E402
 from until import wait_until  # noqa: E402
 
 from .broker import PortMapper, RabbitMQ, other_rabbitmq, usual_rabbitmq  # noqa: E402
@@ -36,7 +37,6 @@ from .process import (  # noqa: E402
     stop_kept,
     stop_on_signals,
     tail,
-    write_private,
 )
 from .server import Server, Startable, http_request  # noqa: E402
 

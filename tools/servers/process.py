@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import guard
+import private
 from until import wait_until
 
 STOP_SECONDS = 20
@@ -40,7 +41,7 @@ def record_in(path, more=False):
     global _journal  # noqa: PLW0603 - one for the program
     _journal = Path(path)
     if not more:
-        write_private(_journal, f"{boot_id()}\n")
+        private.write(_journal, f"{boot_id()}\n", lasting=False)
 
 
 def recorded(path):
@@ -104,13 +105,6 @@ def stop_kept(kept, seconds=60):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
     return found
-
-
-def write_private(path, text):
-    """Writes a file that may hold secrets."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def stop_on_signals(end=lambda number: sys.exit(128 + number)):

@@ -4,10 +4,11 @@ import http.client
 import os
 from pathlib import Path
 
+import private
 from until import wait_until
 
 from .ports import HOST, free_ports
-from .process import Process, ServerError, tail, write_private
+from .process import Process, ServerError, tail
 
 START_SECONDS = float(os.environ.get("IR_SERVER_SECONDS", "120"))
 
@@ -109,7 +110,7 @@ class Server(Startable):
 
     def write_files(self):
         for name, text in self.files().items():
-            write_private(self.directory / name, text)
+            private.write(self.directory / name, text, lasting=False)
 
     def ready(self):
         raise NotImplementedError
