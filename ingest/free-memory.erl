@@ -1,46 +1,79 @@
 %% Takes memory back from clients that hold much of it. The broker is to be started with `-run file script free-memory.erl`.
 %%
-%% RabbitMQ holds what has arrived of a message until its last byte is there, and the messages of a transaction until its
-%% commit, and bounds neither. When its memory runs out, it stops reading from all clients that publish: also from the one
-%% that holds the memory, so it would never get it back. While that alarm lasts, this script ends the connection that holds
-%% most, one a second, as long as one holds more than a message of the largest size. What was confirmed is not there any more.
+%% RabbitMQ holds what has arrived of a message until its last byte is there, the messages of a transaction until its
+%% commit, and answers until the client reads them. It bounds none of these.
+%%
+%% Frames of a few bytes, small messages and answers cost it many times their size, on the heaps of its processes. A client
+%% needs little of a heap. So this script ends the connections that need much.
+%%
+%% The bytes of large messages are not on a heap. A client may hold many of them until memory runs out. RabbitMQ then
+%% stops reading from all clients that publish: also from the one that holds the memory, so it would never get it back.
+%% While that alarm lasts, this script ends the connection that holds most, one a second, as long as one holds more than a
+%% message of the largest size. What was confirmed is not there any more.
 spawn(fun() ->
-    Kinds = [rabbit_reader, rabbit_mqtt_reader, rabbit_channel],
+    Kinds = [rabbit_reader, rabbit_mqtt_reader, rabbit_channel, rabbit_writer],
     Mebibyte = 1048576,
+    Heap = 64 * Mebibyte,
+    Kind = fun(Pid) -> element(1, proc_lib:translate_initial_call(Pid)) end,
     Short = fun() -> lists:keymember({resource_limit, memory, node()}, 1, rabbit_alarm:get_alarms()) end,
-    Clients = fun() ->
-        [Pid || Pid <- processes(), lists:member(element(1, proc_lib:translate_initial_call(Pid)), Kinds)]
+    OnHeap = fun(Pid) ->
+        case process_info(Pid, memory) of {memory, Bytes} -> Bytes; undefined -> 0 end
     end,
-    Size = fun(Pid) ->
+    Whole = fun(Pid) ->
         case process_info(Pid, binary) of
-            {binary, Binaries} -> lists:sum([Bytes || {_, Bytes, _} <- lists:usort(Binaries)]);
+            {binary, Binaries} -> OnHeap(Pid) + lists:sum([Bytes || {_, Bytes, _} <- lists:usort(Binaries)]);
             undefined -> 0
         end
     end,
     %% A process that did nothing for a while refers to what it no longer needs.
-    Held = fun(Pid, Most) ->
+    Held = fun(Pid, Size, Most) ->
         case Size(Pid) > Most andalso garbage_collect(Pid) of
             true -> Size(Pid);
             false -> 0
         end
     end,
-    End = fun(Pid, Bytes) ->
-        Known = lists:append([Infos || Table <- [connection_created, channel_created], {_, Infos} <- ets:lookup(Table, Pid)]),
-        rabbit_log:warning("memory is short: user ~ts (~ts) holds ~b MiB of unfinished messages, so its connection ends",
-                           [proplists:get_value(user, Known, "?"), proplists:get_value(name, Known, "?"), Bytes div Mebibyte]),
-        exit(Pid, kill)
+    Known = fun(Table, Pid) -> lists:append([Infos || {_, Infos} <- ets:lookup(Table, Pid)]) end,
+    %% The connection of a client's process.
+    Connection = fun(Pid) ->
+        Channel = case Kind(Pid) of
+            rabbit_writer ->
+                {dictionary, Entries} = process_info(Pid, dictionary),
+                hd(rabbit_misc:find_child(hd(proplists:get_value('$ancestors', Entries)), channel));
+            _Itself ->
+                Pid
+        end,
+        proplists:get_value(connection, Known(channel_created, Channel), Channel)
     end,
-    Look = fun() ->
-        {ok, Largest} = application:get_env(rabbit, max_message_size),
-        case lists:reverse(lists:sort([{Held(Pid, Largest + Mebibyte), Pid} || Short(), Pid <- Clients()])) of
-            [{Bytes, Pid} | _] when Bytes > Largest + Mebibyte -> End(Pid, Bytes);
-            _NobodyHoldsMuch -> ok
-        end
+    %% Connections with a process that holds more than this, the largest first.
+    Above = fun(Pids, Size, Most) ->
+        Sizes = [{Held(Pid, Size, Most), Pid} || Pid <- Pids, lists:member(Kind(Pid), Kinds)],
+        Largest = lists:reverse(lists:sort([{Bytes, Connection(Pid)} || {Bytes, Pid} <- Sizes, Bytes > Most])),
+        lists:reverse(lists:keysort(1, lists:ukeysort(2, Largest)))
     end,
-    Watch = fun Watch() ->
+    End = fun({Bytes, Pid}) ->
+        Infos = Known(connection_created, Pid),
+        rabbit_log:warning("too much memory: user ~ts (~ts) holds ~b MiB of unfinished messages or unread answers, so its "
+                           "connection ends",
+                           [proplists:get_value(user, Infos, "?"), proplists:get_value(name, Infos, "?"), Bytes div Mebibyte]),
+        exit(Pid, kill),
+        %% It can no longer say this itself, and would count among its user's connections for ever.
+        rabbit_core_metrics:connection_closed(Pid),
+        rabbit_event:notify(connection_closed, [{node, node()} | Infos])
+    end,
+    EndAll = fun() -> lists:foreach(End, Above([Pid || Pid <- processes(), OnHeap(Pid) > Heap], OnHeap, Heap)) end,
+    EndLargest = fun() ->
+        {ok, Message} = application:get_env(rabbit, max_message_size),
+        lists:foreach(End, lists:sublist(Above(processes(), Whole, Message + Mebibyte), 1))
+    end,
+    %% There may be 100,000 processes, so they are looked at only if the heaps have grown together. The calls may fail:
+    %% RabbitMQ may be stopped, in a minority of the cluster.
+    Watch = fun Watch(Before) ->
         timer:sleep(1000),
-        _ = (catch Look()), % RabbitMQ may be stopped, in a minority of the cluster
-        Watch()
+        Grown = erlang:memory(processes) > Before + Heap,
+        _ = (catch Grown andalso EndAll()),
+        _ = (catch Short() andalso EndLargest()),
+        Now = erlang:memory(processes),
+        Watch(case Grown of true -> Now; false -> min(Before, Now) end)
     end,
-    Watch()
+    Watch(erlang:memory(processes))
 end).

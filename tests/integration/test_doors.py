@@ -4,6 +4,7 @@ retained messages."""
 import contextlib
 import http.client
 import itertools
+import json
 import re
 import signal
 import socket
@@ -22,13 +23,14 @@ from test_ingress import channel_of, mosquitto
 CHANNELS = 32
 FRAME_BYTES = 131072
 PARTITIONS = 40  # more than the channels of one connection
+GREEDY = "greedy-1"
 
 
 @pytest.fixture(scope="module", params=["host", "other"])
 def front(request, tmp_path_factory):
     """Runs with the host's RabbitMQ, and with one of another series if there is one."""
     root = harness.other_root() if request.param == "other" else None
-    with harness.Front(tmp_path_factory.mktemp("doors"), root=root) as front:
+    with harness.Front(tmp_path_factory.mktemp("doors"), root=root, motes=(GREEDY,)) as front:
         yield front
 
 
@@ -141,25 +143,35 @@ def test_harmful_properties_are_dropped(front, make_front_pipeline, messages):
     assert worker.metric("ir_messages_received_total") == len(small)
 
 
-def begin_message(front, user, size=8 * 2**30):
-    """A socket on which a message of that size has begun."""
+def open_channel(front, user):
+    """A socket on which channel 1 is open."""
     host, port = front.balancer.address("amqp").split(":")
-    open_to_publish = (
+    steps = (
         (0, pika.spec.Connection.StartOk({}, "PLAIN", f"\0{user}\0{front.cluster.passwords[user]}", "en_US")),
         (0, pika.spec.Connection.TuneOk(CHANNELS, FRAME_BYTES, 0)),
         (0, pika.spec.Connection.Open("/")),
         (1, pika.spec.Channel.Open()),
-        (1, pika.spec.Basic.Publish(0, "amq.topic", f"ir.{user}")),
     )
     opened = socket.create_connection((host, int(port)), harness.WAIT_SECONDS)
-    opened.sendall(b"AMQP\0\0\x09\x01" + b"".join(pika.frame.Method(*each).marshal() for each in open_to_publish))
-    opened.sendall(pika.frame.Header(1, size, pika.BasicProperties()).marshal())
+    opened.sendall(b"AMQP\0\0\x09\x01" + b"".join(pika.frame.Method(*each).marshal() for each in steps))
     return opened
 
 
-def pour(opened):
-    """Sends more of the message until the broker ends the connection."""
-    part = pika.frame.Body(1, bytes(FRAME_BYTES - 8)).marshal()
+def beginning(user, size):
+    """The frames in which a message of that size begins."""
+    return (pika.frame.Method(1, pika.spec.Basic.Publish(0, "amq.topic", f"ir.{user}")).marshal()
+            + pika.frame.Header(1, size, pika.BasicProperties()).marshal())
+
+
+def begin_message(front, user, size=8 * 2**30):
+    """A socket on which a message of that size has begun."""
+    opened = open_channel(front, user)
+    opened.sendall(beginning(user, size))
+    return opened
+
+
+def pour(opened, part=pika.frame.Body(1, bytes(FRAME_BYTES - 8)).marshal()):
+    """Sends this again and again until the broker ends the connection."""
     with contextlib.suppress(ConnectionError):
         while True:
             opened.sendall(part)
@@ -184,8 +196,54 @@ def test_messages_that_never_end_do_not_block_others(front, pipeline, messages):
     finally:
         node.control("set_vm_memory_high_watermark", "0.4")
     pipeline.assert_exactly(messages[:20])
-    log = "".join(path.read_text(errors="replace") for path in (node.directory / "log").glob("*.log"))
-    assert "memory is short: user mote (127.0.0.1:" in log
+    assert "too much memory: user mote (127.0.0.1:" in log_of(node)
+
+
+def log_of(node):
+    return "".join(path.read_text(errors="replace") for path in (node.directory / "log").glob("*.log"))
+
+
+SMALL = {  # what begins, and what follows without end
+    "empty frames": (beginning(GREEDY, 1), pika.frame.Body(1, b"").marshal()),
+    "frames of one byte": (beginning(GREEDY, 8 * 2**30), pika.frame.Body(1, b"x").marshal()),
+    "transaction": (pika.frame.Method(1, pika.spec.Tx.Select()).marshal(),
+                    beginning(GREEDY, 2) + pika.frame.Body(1, b"[]").marshal()),
+    "unread answers": (b"", pika.frame.Method(1, pika.spec.Basic.Qos(0, 1, False)).marshal()),
+}
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_small_frames_do_not_fill_the_memory(front, kind):
+    """RabbitMQ keeps sixty bytes and more for each. The mote can connect again, as often as before."""
+    begins, part = SMALL[kind]
+    with contextlib.closing(open_channel(front, GREEDY)) as opened:
+        opened.sendall(begins)
+        pouring = threading.Thread(target=pour, args=[opened, part * 1000], daemon=True)
+        pouring.start()
+        name = f"user {GREEDY} (127.0.0.1:{opened.getsockname()[1]} "
+        pouring.join(harness.WAIT_SECONDS)
+        assert not pouring.is_alive(), "a connection that nobody ends"
+    harness.wait_for(lambda: f"too much memory: {name}" in log_of(front.cluster.members[0]), "its name in the log")
+    with contextlib.ExitStack() as connections:
+        for _ in range(4):
+            connections.enter_context(contextlib.closing(front.connect(GREEDY, "amqp"))).channel()
+
+
+def test_a_queue_keeps_no_small_frames(front, pipeline):
+    """RabbitMQ would keep forty bytes and more for each frame of a message, as long as it is queued."""
+    node = front.cluster.members[0]
+    memory = "[garbage_collect(Each) || Each <- processes()], erlang:memory(total)."
+    body = json.dumps([{"n": f"{GREEDY}/x", "t": 1320469200, "v": 1}]).encode().ljust(2**20)
+    pipeline.worker()
+    pipeline.stop_workers()
+    before = int(node.control("eval", memory))
+    with contextlib.closing(open_channel(front, GREEDY)) as opened:
+        opened.sendall(beginning(GREEDY, len(body)) + b"".join(pika.frame.Body(1, bytes([each])).marshal() for each in body))
+        harness.wait_for(lambda: "1" in node.control("list_queues", "--silent", "messages").split(), "the message")
+    assert int(node.control("eval", memory)) < before + 20 * len(body)
+    pipeline.worker()
+    pipeline.drain()
+    assert pipeline.sqlite("SELECT COUNT(*) FROM raw WHERE body = ?", body) == [(1,)]
 
 
 def send_by_topic(front, size):
