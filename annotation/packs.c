@@ -13,7 +13,7 @@ struct ir_packs {
     bool ended;
     bool skipping;     /* inside a pack that is too long */
     size_t begin, end; /* bytes read but not returned yet */
-    size_t searched;   /* number of these that were searched */
+    size_t searched;   /* number of them that were already searched */
     /* the state of the search */
     unsigned long line, first; /* the current line, and the first line of the pack */
     size_t depth;              /* number of open brackets */
@@ -71,8 +71,8 @@ static void follow_brackets(ir_packs_t *packs, char c) {
     }
 }
 
-/* Whether a pack ends with this byte, which is a line feed, or before it. A string ends at the end
- * of its line. */
+/* Whether a pack ends with this byte, a line feed, or ended before it. A string never continues on
+ * the next line. */
 static bool ends_at(ir_packs_t *packs, char c) {
     if (c == '\n') {
         packs->line++;

@@ -75,7 +75,8 @@ static ir_chunk_t *new_chunk(ir_arena_t *arena, size_t size) {
     return chunk;
 }
 
-/* A large request gets its own chunk, which goes second in the list: the first keeps filling. */
+/* A large request gets its own chunk. It becomes the second in the list, so that the first chunk
+ * continues to take small allocations. */
 static void *alloc_large(ir_arena_t *arena, size_t size) {
     ir_chunk_t *chunk = new_chunk(arena, size);
     if (chunk == NULL) {

@@ -25,7 +25,8 @@ void ir_base64_append(ir_buffer_t *out, ir_view_t bytes, bool url) {
     out->size += size;
 }
 
-/* The library skips white space and checks the padding; neither is wanted here. */
+/* The library would skip white space and insist on correct padding; this decoder must do
+ * neither. */
 bool ir_base64url_decode(ir_view_t text, char *out, size_t *size) {
     struct base64_decode_ctx decoding;
     while (text.size > 0 && text.data[text.size - 1] == '=') {

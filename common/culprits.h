@@ -2,8 +2,9 @@
  * occasional line in the log.
  * There is room for only a few. A new name replaces the one with the lowest count and starts with
  * that count (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in
- * data streams, 2005). So no mote with more than a sixteenth of all is missing, and a count is too
- * high by at most that. One thread, which also renders the metrics. */
+ * data streams, 2005). So every mote with more than a sixteenth of the total is in the table, and a
+ * count is too high by at most a sixteenth of the total. One thread, which also renders the
+ * metrics. */
 #ifndef IR_COMMON_CULPRITS_H
 #define IR_COMMON_CULPRITS_H
 

@@ -27,8 +27,8 @@ int64_t ir_histogram_min(const ir_histogram_t *histogram);
 int64_t ir_histogram_max(const ir_histogram_t *histogram);
 double ir_histogram_mean(const ir_histogram_t *histogram);
 
-/* The smallest recorded value (highest equivalent) such that `percentile` % (0–100) of all counts
- * are at or below it; 0 when the histogram is empty. */
+/* The smallest recorded value with `percentile` % (0–100) of all counts at or below it, given as
+ * the highest value of its slot; 0 when the histogram is empty. */
 int64_t ir_histogram_percentile(const ir_histogram_t *histogram, double percentile);
 
 /* Prints the percentile distribution in HdrHistogram's .hgrm format (columns Value, Percentile,

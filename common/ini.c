@@ -78,7 +78,8 @@ static char *next_line(char *out, int size, void *stream) {
     }
     reading->line++;
     const bool cut = strchr(out, '\n') == NULL && !feof(reading->file);
-    if (cut && strlen(out) + 1 < (size_t)size) { /* no text, so nor are the other lines */
+    if (cut && strlen(out) + 1 < (size_t)size) { /* not a text file: the other lines are not
+                                                  * reported */
         add(reading, IR_ERR_USAGE, "there is a NUL byte; if the file is UTF-16, save it as UTF-8");
         return NULL;
     }

@@ -12,9 +12,10 @@
 typedef ir_status_t (*ir_ini_take_fn)(void *context, const char *section, const char *name,
                                       const char *value, ir_error_t *error);
 
-/* Reads `file` to its end. Lines that `take` refuses, that give a name of a section once more, or
- * that are not valid INI become faults, as "PATH:LINE: …", in the order of lines. A section may
- * occur several times. A line may be indented; it does not continue the value before it. */
+/* Reads `file` to its end. A line becomes a fault ("PATH:LINE: …") if `take` refuses it, if its
+ * section already has the name, or if it is not valid INI. Faults are in the order of lines. A
+ * section may occur several times. A line may be indented; it does not continue the value before
+ * it. */
 void ir_ini_read(FILE *file, const char *path, ir_ini_take_fn take, void *context,
                  ir_fault_list_t *faults);
 

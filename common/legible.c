@@ -6,7 +6,7 @@
 
 #define ESCAPE_SIZE 4 /* \xHH */
 
-/* Returns how many bytes at `at` are kept as one character; 0: the first becomes \xHH. */
+/* Returns the size of the character at `at` that is kept; 0 if the byte there must become \xHH. */
 static size_t kept(ir_view_t bytes, size_t at, bool backslash) {
     const unsigned char first = (unsigned char)bytes.data[at];
     if (first < 0x20 || first == 0x7f || (first == '\\' && !backslash)) {

@@ -17,7 +17,8 @@
 ir_view_t ir_legible_text(ir_arena_t *arena, ir_view_t bytes);
 
 /* Converts text back to bytes, in the same way. Returns false when memory is exhausted. Anything
- * that is not \xHH is kept, so texts from before this rule give their own bytes. */
+ * that is not \xHH is kept, so a text that was stored before this rule existed gives its bytes
+ * unchanged. */
 bool ir_legible_bytes(ir_arena_t *arena, ir_view_t text, ir_view_t *bytes);
 
 /* Converts bytes to a line for people, in the same way except that a backslash is kept. Writes at

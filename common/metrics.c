@@ -178,7 +178,8 @@ static void render_head(ir_buffer_t *out, const char *name, const char *help, co
     ir_buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* Lines of one name must be adjacent: the first series of a name renders all others too. */
+/* Lines with the same name must be adjacent, so the first series of a name also writes all the
+ * others. */
 static bool is_first(const ir_metric_t *from, const ir_metric_t *metric) {
     for (; from != metric; from = from->next) {
         if (strcmp(from->name, metric->name) == 0) {
@@ -246,8 +247,8 @@ static void render_histograms(const ir_metrics_t *metrics, ir_buffer_t *out) {
     }
 }
 
-/* Reads one line of /proc/self/status, in bytes. getrusage's ru_maxrss would not do: a program
- * inherits it from the program that started it. */
+/* Reads one line of /proc/self/status, in bytes. getrusage's ru_maxrss is not used, because a
+ * program inherits its value from the program that started it. */
 static double status_bytes(const char *name) {
     FILE *file = fopen("/proc/self/status", "r");
     unsigned long long kibibytes = 0;

@@ -33,7 +33,8 @@ static bool is_there(const ir_name_table_place_t *place, ir_view_t name, uint32_
            memcmp(place->name, name.data, name.size) == 0;
 }
 
-/* Returns the slot of `name`, or the free slot where it belongs. A quarter of the slots is free. */
+/* Returns the slot of `name`, or the free slot where it belongs. At least a quarter of the slots is
+ * always free. */
 static ir_name_table_place_t *place_of(const ir_name_table_t *table, ir_view_t name,
                                        uint32_t hashed) {
     const size_t mask = table->capacity - 1;

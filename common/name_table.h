@@ -21,7 +21,7 @@ typedef struct ir_table {
     size_t count;
 } ir_name_table_t;
 
-/* The hash of a name; for other tables of names, too. */
+/* The hash of a name. Other tables of names use it too. */
 uint32_t ir_name_table_hash(ir_view_t name);
 
 /* Starts empty, allocates nothing. */

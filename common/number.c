@@ -49,8 +49,9 @@ static size_t write_fixed(uint64_t scaled, unsigned decimals, bool negative, cha
     return length;
 }
 
-/* Writes the fewest digits that read back as the same double, as D.DDDe±XX. For normal doubles 15
- * digits always survive the way through a double, and 17 always suffice. */
+/* Writes the fewest digits that read back as the same double, as D.DDDe±XX. A decimal of 15 digits
+ * always survives conversion to a normal double and back, and 17 digits are enough for any
+ * double. */
 static void fewest_digits(double value, char text[static IR_NUMBER_SIZE]) {
     for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, IR_NUMBER_SIZE, "%.*e", digits - 1, value);

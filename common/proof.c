@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define TOGETHER 64   /* maximum number of suspects proved side by side */
-#define SPLITS_MAX 48 /* waiting parts: one per halving; 2^32 items need 32 */
-#define STUCK_MAX 3   /* limit for consecutive joint puts that do not reduce the suspects */
+#define SPLITS_MAX 48 /* parts still to be put: one for each halving; 2^32 items need 32 */
+#define STUCK_MAX 3   /* maximum number of consecutive joint puts without fewer suspects */
 #define ROUNDS_MAX (4 * IR_PROOF_TRIES)
 #define PAUSE_NS (IR_PROOF_SPREAD_NS / (IR_PROOF_TRIES - 1) + IR_MILLISECOND_NS)
 
@@ -101,7 +101,7 @@ static ir_outcome_t put_alone(const ir_proof_work_t *work, uint32_t item, ir_ans
     return outcome;
 }
 
-/* One try. Sets *settled when the item is durable or its refusal is believed. */
+/* Makes one try. Sets *settled when the item is durable or its refusal is believed. */
 static ir_outcome_t try_item(const ir_proof_work_t *work, uint32_t item, ir_proof_t *proof,
                              bool *settled, ir_error_t *error) {
     ir_answer_t answer;

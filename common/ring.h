@@ -16,7 +16,8 @@ ir_ring_t *ir_ring_new(size_t capacity, bool with_eventfd);
 void ir_ring_free(ir_ring_t *ring);
 
 /* The eventfd, or -1. The consumer calls ir_ring_acknowledge, then pops until the ring is empty. If
- * it stops earlier, it must come back on its own: there is no second event for what it left. */
+ * it stops earlier, it must return without being woken, because the items left cause no second
+ * event. */
 int ir_ring_fd(const ir_ring_t *ring);
 void ir_ring_acknowledge(ir_ring_t *ring);
 

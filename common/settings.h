@@ -119,7 +119,7 @@ static inline const char *ir_setting_text(const char *text) {
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* Whether the URI, or one of several, contains a password. */
+/* Whether the URI, or any in a list of URIs, contains a password. */
 bool ir_uri_has_password(const char *uri);
 
 /* The password for `uri` from its separate setting. NULL if there is none, or if the URI has a

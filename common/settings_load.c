@@ -34,7 +34,7 @@ static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_e
     return IR_OK;
 }
 
-/* Places of the faults that are not in a line of the file. */
+/* Places for faults that are not in the file: they sort after its lines. */
 #define PLACE_ENVIRONMENT ((uint64_t)1 << 32)
 #define PLACE_COMMAND_LINE ((uint64_t)2 << 32)
 
@@ -108,7 +108,7 @@ static ir_status_t take_from_file(void *user, const char *section, const char *n
                             ir_settings_like(context->program, name, like));
     }
     return is_one_of(all_settings, name, &nearest)
-               ? IR_OK /* of programs that have other settings */
+               ? IR_OK /* settings that only other programs have */
                : ir_error_set(error, IR_ERR_USAGE, "%s: no such setting of any program%s", name,
                               ir_nearest_text(&nearest, "", like));
 }

@@ -8,8 +8,8 @@
 typedef struct ir_bounds {
     size_t most; /* connections */
     size_t header_lines, header_bytes;
-    size_t body_bytes;   /* the connection is closed, at the latest, after twice this time */
-    size_t memory_bytes; /* of all unfinished requests together */
+    size_t body_bytes;   /* the connection is closed after at most twice this time */
+    size_t memory_bytes; /* memory of all unfinished requests together */
     int64_t header_ns, body_ns, idle_ns;
     int64_t answer_ns; /* from the end of a request until its answer was written */
 } ir_bounds_t;

@@ -19,8 +19,8 @@ void ir_bytes_on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *i
 /* Counts the last `added` bytes of the buffer as the connection's request. */
 void ir_bytes_take(ir_connection_t *connection, struct evbuffer *buffer, size_t added);
 
-/* Empty lines before a request: some clients end a body with one more than it has (RFC 9112,
- * section 2.2). */
+/* Empty lines are allowed before a request, because some clients send an extra one after a body
+ * (RFC 9112, section 2.2). */
 void ir_bytes_drop_empty_lines(struct evbuffer *buffer);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct ir_http_login {
 ir_http_client_t *ir_http_client_new(const ir_http_login_t *login, int64_t timeout_ns);
 void ir_http_client_free(ir_http_client_t *http);
 
-/* From now on a call may exceed the time-out by `more_ns`; 0: no longer. */
+/* From now on, a call may exceed the time-out by `more_ns`. 0 restores the plain time-out. */
 void ir_http_allow(ir_http_client_t *http, int64_t more_ns);
 
 /* Receives part of an answer's body. Any status except IR_OK stops the call with that status. */

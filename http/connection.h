@@ -1,5 +1,5 @@
-/* One connection of the HTTP server, and all of them: their phases. Shared by the files that watch
- * the connections; nobody else includes it. Loop thread only. */
+/* A connection of the HTTP server, the set of all connections, and their phases. Shared by the
+ * files of this folder that watch connections; no other file includes it. Loop thread only. */
 #ifndef IR_HTTP_CONNECTION_H
 #define IR_HTTP_CONNECTION_H
 
@@ -29,7 +29,7 @@ typedef enum ir_connection_phase {
     IR_PHASE_NEW,       /* accepted, not yet examined */
     IR_PHASE_IDLE,      /* between requests */
     IR_PHASE_HEADERS,   /* from a request's first byte to its empty line */
-    IR_PHASE_BODY,      /* until the whole request is here */
+    IR_PHASE_BODY,      /* until the whole request has arrived */
     IR_PHASE_DOOMED,    /* exceeded a limit; refused in the next turn of the loop */
     IR_PHASE_ANSWERING, /* until the answer is written */
     IR_PHASE_LINGERING, /* refused; further input is discarded */

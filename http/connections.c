@@ -77,8 +77,8 @@ static void forget(ir_connection_t *connection) {
     set_accepting(all);
 }
 
-/* The owner of the request has not answered it. The library frees it with the connection, or has
- * left it to its owner. */
+/* The request was not answered. Either the library frees it with the connection, or it has left it
+ * to its owner. */
 static void keep_request(ir_connection_t *connection) {
     struct evhttp_request *http = connection->request.http;
     if (evhttp_request_get_connection(http) != NULL) {
@@ -235,8 +235,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
 
 /* ---- requests ---- */
 
-/* The answer was written. Bytes of the next request that have arrived count from now on; the
- * library returns to them on its own. */
+/* The answer was written. From now on, bytes of the next request that have already arrived are
+ * counted; the library processes them without further action. */
 static void on_answered(struct evhttp_request *http, void *context) {
     (void)http;
     ir_connection_t *connection = context;
@@ -403,8 +403,8 @@ bool ir_connections_quiet(const ir_connections_t *connections) {
     return connections->count == connections->counts[IR_PHASE_IDLE];
 }
 
-/* Their requests will not be answered any more. The library has freed its own part, or left it to
- * us. */
+/* Requests of closed connections will not be answered any more. The library has freed its part of
+ * each, or has left it to this file. */
 static void free_gone(ir_connections_t *all) {
     ir_connection_t *next = NULL;
     for (ir_connection_t *each = TAILQ_FIRST(&all->lists[IR_PHASE_GONE]); each != NULL;

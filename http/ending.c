@@ -32,8 +32,8 @@ static void on_linger_event(struct bufferevent *bufferevent, short what, void *c
     ir_ending_stop_lingering(context);
 }
 
-/* Discards further input, out of the library's sight, until the peer closes or the owner stops
- * it. */
+/* Discards further input until the peer closes or the owner ends this. The library does not see the
+ * input. */
 static void linger(ir_connection_t *connection) {
     struct bufferevent *bufferevent = connection->bufferevent;
     shutdown(bufferevent_getfd(bufferevent), SHUT_WR);

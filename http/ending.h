@@ -6,7 +6,7 @@
 #include "http/connection.h"
 
 /* Counts the reason and answers with it when the library is still waiting for the request. Then
- * further input is discarded until the peer closes or the owner stops it. */
+ * further input is discarded until the peer closes or the owner ends this. */
 void ir_ending_refuse(ir_connection_t *connection, ir_closing_t why);
 
 /* Closes a connection that lingers. */

@@ -108,8 +108,8 @@ void ir_request_answer(ir_request_t *request, int code, const char *type, ir_vie
         ir_request_set_header(request, "Connection", "close");
     }
     request->http = NULL;
-    evhttp_send_reply(http, code, ir_problem_phrase(code), NULL); /* frees it if the connection has
-                                                                   * closed */
+    evhttp_send_reply(http, code, ir_problem_phrase(code), NULL); /* frees the request if its
+                                                                   * connection has closed */
     if (connection->phase == IR_PHASE_GONE) {
         ir_connection_free(connection);
     } else if (!connection->all->inside && connection->phase == IR_PHASE_ANSWERING) {

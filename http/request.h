@@ -1,7 +1,7 @@
 /* A request that has arrived completely, and its answer. The server owns the request until it is
- * answered, which may happen later; the answer ends it. If the connection closes before, the
- * request stays, and its answer goes nowhere. When the server is freed, so are the requests that
- * are not answered. Texts are valid until the answer. Loop thread only. */
+ * answered, which may happen later; the answer ends it. If the connection closes before the answer,
+ * the request stays valid, and its answer is discarded. Freeing the server also frees unanswered
+ * requests. Texts are valid until the answer. Loop thread only. */
 #ifndef IR_HTTP_REQUEST_H
 #define IR_HTTP_REQUEST_H
 
@@ -52,7 +52,7 @@ const char *ir_request_peer(const ir_request_t *request);
 void ir_request_set_header(ir_request_t *request, const char *name, const char *value);
 
 /* Answers, now or later. `type` NULL: no body. With `last` the connection closes afterwards. The
- * request ends here. */
+ * request must not be used after this call. */
 void ir_request_answer(ir_request_t *request, int code, const char *type, ir_view_t body,
                        bool last);
 

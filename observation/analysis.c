@@ -49,7 +49,7 @@ static ir_refusal_t *push_refusal(addition_t *addition) {
 static void refuse(addition_t *addition, ir_reason_t reason, int record, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Refusals that are merged into one need no text. */
+/* Refusals that will be merged into one need no text. */
 static bool needs_words(const addition_t *addition) {
     return addition->batch->n_refusals - addition->message.first_refusal <= IR_REFUSALS_LISTED;
 }
@@ -144,7 +144,7 @@ static bool find_mote(addition_t *addition) {
 }
 
 /* The mote of the first record with a registered sensor. Otherwise, if unregistered motes are
- * accepted, the first name up to its first '/'. None: every record has an unknown sensor. */
+ * accepted, the first name up to its first '/'. NULL: every record has an unknown sensor. */
 static void infer_mote(addition_t *addition, const ir_senml_pack_t *pack) {
     const ir_sensor_t *sensor = NULL;
     for (size_t i = 0; i < pack->n_records && sensor == NULL; i++) {

@@ -23,7 +23,7 @@ typedef struct ir_batch_input {
     int64_t arrival_ns; /* stamped time of arrival; 0: no stamp */
     int64_t sent_ns;    /* time of sending according to the sender: the base of relative times; 0:
                            unknown */
-    int64_t now_ns;     /* used as the arrival without a stamp */
+    int64_t now_ns;     /* the arrival, if there is no stamp */
     bool redelivered;
     uint32_t partition, session;
     uint64_t delivery_tag;

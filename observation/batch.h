@@ -54,7 +54,7 @@ typedef struct ir_revision {
     ir_observation_t observation; /* message of the point that decided the flag */
     ir_id_t raw_id;               /* id of the message with the revised observation */
     ir_id_t decided_by;           /* the observation that decided it */
-    bool supersedes;              /* after reprocessing, it replaces an earlier verdict: */
+    bool supersedes;              /* the earlier flag that it replaces after reprocessing: */
     ir_id_t superseded;           /* a revision, or the observation itself if it had none */
 } ir_revision_t;
 
@@ -87,7 +87,7 @@ typedef struct ir_message {
     const uint32_t
         *by_time; /* indexes of the observations in time order; NULL: they are in time order */
     uint32_t first_refusal,
-        n_refusals; /* refusals from decoding, contiguous; the last one may stand for several */
+        n_refusals; /* refusals from decoding, contiguous; the last one may merge several */
     /* for the acknowledgement; 0 if not from a broker */
     uint32_t partition;
     uint32_t
@@ -95,8 +95,8 @@ typedef struct ir_message {
     uint64_t delivery_tag;
 } ir_message_t;
 
-/* A refusal by a store after decoding; without a reason, a doubt (ir_batch_set_aside). Ignored for
- * messages that are set aside. */
+/* A store's refusal, or, without a reason, its doubt (ir_batch_set_aside). Ignored for messages
+ * that are set aside. */
 typedef struct ir_store_refusal {
     uint32_t message;
     uint32_t observation; /* index into observations, or UINT32_MAX: the raw message itself */
@@ -122,8 +122,8 @@ typedef struct ir_batch {
     size_t body_bytes; /* sum of the bodies */
     size_t text_bytes; /* sum of the observations' texts and data, which gzip can make large */
     uint64_t sequence; /* order of acknowledgement */
-    bool undone;       /* a stage gave up; do not acknowledge the messages */
-    bool contested;    /* another worker has stored a message that was unknown before */
+    bool undone;       /* a stage gave up: its messages must not be acknowledged */
+    bool contested;    /* another worker has meanwhile stored one of these messages */
     int64_t opened_ns; /* monotonic time of its first message */
     int64_t oldest_ns; /* earliest arrival of its messages; 0: unknown. Only the worker's loop uses
                           it */
@@ -165,8 +165,8 @@ bool ir_batch_set_aside(ir_batch_t *batch, uint32_t message, uint32_t observatio
 /* Records that the documents have the observations, except those of messages already set aside. */
 void ir_batch_leave_out(ir_batch_t *batch);
 
-/* Undoes such refusals and doubts after the first n_before: each observation gets its previous
- * state. */
+/* Undoes the refusals and doubts of stores, except the first n_before. Each observation gets its
+ * previous state again. */
 void ir_batch_undo_refusals(ir_batch_t *batch, uint32_t n_before);
 
 static inline bool ir_batch_is_aside(const ir_batch_t *batch, uint32_t message) {

@@ -16,7 +16,7 @@ typedef struct ir_id_set {
 /* Makes room for `extra` more ids. Returns false when memory is exhausted. */
 bool ir_id_set_reserve(ir_id_set_t *set, size_t extra);
 
-/* Adds an id; there must be room. False: the set has it already. */
+/* Adds an id; there must be room (ir_id_set_reserve). Returns false if the set already has it. */
 bool ir_id_set_add(ir_id_set_t *set, const ir_id_t *id);
 
 bool ir_id_set_has(const ir_id_set_t *set, const ir_id_t *id);

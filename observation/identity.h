@@ -15,8 +15,8 @@
  * TIME and ARRIVAL are decimal nanoseconds since the epoch; times before 1970 count as 0 in the 48
  * bits only. LABEL is the value's in SenML: v, vs, vb, vd. VALUE is the value as sent, before any
  * unit conversion: a number as number.h writes it, a string or data as they are, "true"/"false". So
- * what is delivered or resent twice has the same id, and a corrected value at the same time is
- * another observation. */
+ * a message that is delivered or sent twice keeps its ids, and a corrected value for the same time
+ * is a new observation. */
 #ifndef IR_OBSERVATION_IDENTITY_H
 #define IR_OBSERVATION_IDENTITY_H
 
@@ -47,7 +47,7 @@ typedef enum ir_raw_kind {
     IR_RAW_ABSOLUTE, /* every record has an absolute time: only the content */
     IR_RAW_NAMED,    /* a time is relative and the message has a name */
     IR_RAW_ARRIVED,  /* a time is relative: the arrival counts */
-    IR_RAW_PLAIN     /* no valid record, or relative without a name or known arrival */
+    IR_RAW_PLAIN     /* no valid record; or a relative time, without a name and a known arrival */
 } ir_raw_kind_t;
 
 typedef struct ir_raw_key {

@@ -54,9 +54,9 @@ typedef struct ir_refusal {
     char detail[160]; /* one line for people (common/legible.h) */
     unsigned
         count; /* 1, or the number of records refused together because they are too many to list */
-    const char *records; /* these records as a bit set in hexadecimal; `record` is the first. Each
-                            digit is four records, the lowest record in the first digit's lowest
-                            bit; NULL: only `record` */
+    const char *records; /* the refused records as a bit set in hexadecimal, four records to a
+                          * digit: record 0 is the lowest bit of the first digit. `record` is the
+                          * first of them. NULL: only `record` */
 } ir_refusal_t;
 
 #define IR_REFUSALS_LISTED 16 /* listed refusals per message; the others are merged into one */

@@ -19,8 +19,8 @@ typedef struct ir_resolution {
                                   and sensors; NULL: they are refused */
     ir_arena_t *arena;         /* holds these terms; `sensor` then points into it */
     ir_view_t mote_id;         /* of the sending mote; must outlive the resolution */
-    const ir_mote_t *mote;     /* NULL: every record has the sensor of another mote, or an unknown
-                                * one */
+    const ir_mote_t *mote;     /* NULL: no record belongs to a known mote, so each sensor is another
+                                * mote's or unknown */
     bool out_of_memory;
 } ir_resolution_t;
 

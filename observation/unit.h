@@ -14,16 +14,16 @@
 #define IR_QUDT_QUANTITY "http://qudt.org/vocab/quantitykind/"
 
 typedef struct ir_unit {
-    const char *qudt;    /* local name in http://qudt.org/vocab/unit/, "DEG_C" */
-    const char *ucum;    /* "Cel" */
-    const char *senml;   /* SenML name, or the text this project sends where SenML has none */
-    const char *aliases; /* other texts that mean it, separated by |, or "" */
-    const char *label;   /* "degree Celsius" */
-    const char
-        *quantity;     /* local name in http://qudt.org/vocab/quantitykind/, decides who converts */
-    const char *apart; /* a word: converts only to units with the same word (FNU, NTU); NULL:
-                        * none */
-    double factor;     /* base = value × factor + offset */
+    const char *qudt;     /* local name in http://qudt.org/vocab/unit/, "DEG_C" */
+    const char *ucum;     /* "Cel" */
+    const char *senml;    /* SenML name, or the text this project sends where SenML has none */
+    const char *aliases;  /* other texts that mean it, separated by |, or "" */
+    const char *label;    /* "degree Celsius" */
+    const char *quantity; /* local name in http://qudt.org/vocab/quantitykind/; only units of the
+                           * same kind convert */
+    const char *apart;    /* a word: converts only to units with the same word (FNU, NTU); NULL:
+                           * none */
+    double factor;        /* base = value × factor + offset */
     double offset;
     bool secondary; /* the SenML name is a secondary one (RFC 8798): bver 26 */
 } ir_unit_t;
@@ -35,8 +35,8 @@ const ir_unit_t *ir_unit_find(ir_view_t text);
  * found; a registry tells them apart by ir:unit text (see registry.h). */
 const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name);
 
-/* The end of a message about an unknown unit: the most similar one as "; did you mean …?",
- * otherwise where the units are listed. May use `out`. */
+/* The end of a message about an unknown unit: "; did you mean …?" with the most similar unit,
+ * otherwise where the units are listed. The result may be in `out`. */
 const char *ir_unit_like(ir_view_t text, char out[static IR_NEAREST_TEXT_SIZE]);
 
 /* Whether `from` converts to `to`. */

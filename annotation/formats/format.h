@@ -30,11 +30,12 @@ typedef struct ir_format_options {
 /* True when `iri` ends in '/' or '#' and contains no character that RFC 3987 forbids. */
 bool ir_base_iri_valid(const char *iri);
 
-/* The item that a format writes at a time: the observations of one message, or one revision. */
+/* What a format writes in one call: the observations of one message, or one revision. */
 typedef struct ir_format_item {
     const ir_batch_t *batch;
     const ir_message_t *message;
-    const ir_revision_t *revision; /* if not NULL, write this revised observation instead */
+    const ir_revision_t *revision; /* if not NULL, the format writes this revised observation
+                                    * instead */
 } ir_format_item_t;
 
 /* True when no observation of the item was accepted. */

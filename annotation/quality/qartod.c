@@ -96,7 +96,7 @@ uint8_t ir_test_rate_of_change(const ir_limits_t *limits, double before, int64_t
     return fabs(value - before) / seconds > limits->rate ? IR_FLAG_SUSPECT : IR_FLAG_GOOD;
 }
 
-/* Returns how many points before the newest belong to the window of this threshold. */
+/* Returns the number of points, not counting the newest, in the window of this threshold. */
 static size_t window_count(int64_t threshold_ns, int64_t interval_ns) {
     return (size_t)(threshold_ns / interval_ns);
 }

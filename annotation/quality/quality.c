@@ -91,7 +91,8 @@ static ir_outcome_t read_recent(ir_quality_t *quality, ir_series_state_t *series
     for (size_t i = count; i > 0; i--) {
         const ir_point_t *point = &quality->points[i - 1];
         const ir_value_t sent = {.kind = IR_VALUE_NUMBER, .number = point->source_value};
-        if (!ir_sensor_misses(observation->sensor, &sent)) { /* stored before that was registered */
+        if (!ir_sensor_misses(observation->sensor, &sent)) { /* stored before the sensor's missing
+                                                              * value was registered */
             take_point(series, point);
         }
     }
@@ -251,8 +252,8 @@ static void flag_in_order(decision_t *decision, ir_series_state_t *series,
     series->last[0].aggregate = observation->aggregate;
 }
 
-/* Such a point is not added to the series: otherwise one wrong clock would make all later points
- * late. */
+/* A point far ahead of its arrival is not added to the series. Otherwise, after one point with a
+ * wrong clock, all later points would be late. */
 static bool is_ahead(const ir_message_t *message, const ir_observation_t *observation) {
     return message->arrival_ns != 0 &&
            observation->time_ns > message->arrival_ns + IR_QUALITY_AHEAD_NS;
@@ -304,7 +305,8 @@ ir_outcome_t ir_quality_check(ir_quality_t *quality, ir_batch_t *batch, ir_error
             if (decision.out_of_memory) {
                 ir_error_set(error, IR_ERR_MEMORY, "quality control: out of memory");
             }
-            /* Some states already include part of the batch. They are read again next time. */
+            /* Some states already include points of the failed batch. They are read again next
+             * time. */
             ir_quality_reset(quality);
             batch->n_revisions = 0;
             return IR_OUTCOME_RETRY;

@@ -104,7 +104,7 @@ static void grow_buckets(ir_series_table_t *table) {
     const size_t n_buckets = table->n_buckets * 2;
     ir_series_state_t **buckets = calloc(n_buckets, sizeof *buckets);
     if (buckets == NULL) {
-        return; /* only slower: the old buckets still work */
+        return; /* a failed growth only costs speed: the old buckets still work */
     }
     for (ir_series_state_t *series = table->oldest; series != NULL; series = series->newer) {
         ir_series_state_t **bucket = &buckets[series->hash & (n_buckets - 1)];

@@ -13,7 +13,7 @@ typedef struct ir_series_state {
     /* used by quality control */
     bool fresh;         /* new: its past is not read yet */
     uint32_t session;   /* session of the partition when it was read */
-    size_t seen;        /* number of points so far; exact below 3, else a minimum */
+    size_t seen;        /* number of points so far; exact if below 3, otherwise a lower bound */
     ir_point_t last[2]; /* newest first; the first min(seen, 2) are valid */
     double *values;     /* newest first, starting at `begin` */
     size_t capacity;    /* how many values are kept */

@@ -75,8 +75,8 @@ static ir_status_t close_inverses(const ir_builder_t *builder) {
 }
 
 /* A mote or property may have tens of thousands of sensors, and each sensor reads the statements of
- * its mote and property. So the inverse statements, which the sensor's side already has, are
- * removed from the mote's and the property's chains. */
+ * its mote and property. So statements that only repeat a sensor's own statement in the other
+ * direction are removed from the chains of the mote and the property. */
 static void shorten_chains(const ir_turtle_t *turtle) {
     for (ir_fact_t *s = turtle->first; s != NULL; s = s->next) {
         s->subject->first = s->subject->last = NULL;
@@ -140,8 +140,7 @@ static bool is_ours(const ir_node_t *node) {
            memcmp(node->text.data, IR_ONTOLOGY, size) == 0;
 }
 
-/* Because of the misspelt term, a statement of its subject, and perhaps of its object, may be
- * missing. */
+/* The term is misspelt, so its subject, and perhaps its object, may appear to lack a statement. */
 static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *statement,
                                 const ir_node_t *node) {
     statement->subject->faulty = statement->object->faulty = true;
@@ -167,7 +166,7 @@ static ir_status_t check_term(const ir_builder_t *builder, const ir_fact_t *stat
     return IR_OK;
 }
 
-/* A node without a known kind may result from another fault, which is already reported. */
+/* A node may lack a known kind because of another fault, which is already reported. */
 static ir_status_t check_place(const ir_builder_t *builder, const ir_fact_t *statement) {
     const ir_registry_term_info_t *info = &ir_registry_terms[statement->predicate->term];
     ir_node_t *subject = statement->subject;

@@ -89,7 +89,7 @@ typedef struct ir_sensor {
     const char *unit_iri;      /* QUDT unit IRI, or NULL */
     int64_t interval_ns;       /* sampling interval; 0: unknown (then no flat-line test) */
     const ir_limits_t *limits; /* may be shared; NULL: none, see ir_sensor_limits */
-    const ir_value_t *missing; /* numbers and texts that mean "no measurement", as they are sent */
+    const ir_value_t *missing; /* numbers and texts, as sent, that mean "no measurement" */
     size_t n_missing;
     bool registered; /* false: generic, for `unregistered = accept` */
 } ir_sensor_t;

@@ -1,8 +1,8 @@
 /* Finds statements and reports their faults. Private to this folder.
  *
- * Unless a function returns IR_OK, it leaves its output unchanged. IR_ERR_SYNTAX: a fault is
- * reported, now or before, and building continues without the statement. IR_ERR_MEMORY: the
- * builder's error is set, and building ends. */
+ * A function that does not return IR_OK leaves its output unchanged. IR_ERR_SYNTAX: a fault was
+ * reported, by this call or before, and building continues without the statement. IR_ERR_MEMORY:
+ * the builder's error is set, and building ends. */
 #ifndef IR_OBSERVATION_REGISTRY_FACTS_H
 #define IR_OBSERVATION_REGISTRY_FACTS_H
 

@@ -244,7 +244,7 @@ static ir_status_t count_members(const ir_builder_t *builder, const ir_fact_t *l
     }
     *count = n;
     if (list->object->faulty) {
-        return IR_ERR_SYNTAX; /* reported: the statement belongs in a member */
+        return IR_ERR_SYNTAX; /* a fault here: the statement belongs in a member */
     }
     return n > 0 && cell->term == IR_REGISTRY_TERM_NIL
                ? IR_OK

@@ -134,7 +134,7 @@ static ir_status_t set_property(const ir_builder_t *builder, draft_t *draft) {
         return lacks(builder, draft->node, "observes no property; add sosa:observes");
     }
     if (status != IR_OK || given->object->kind == IR_NODE_LITERAL) {
-        return IR_ERR_SYNTAX; /* reported when inverses were closed */
+        return IR_ERR_SYNTAX; /* already reported when the inverse statements were added */
     }
     draft->property = given->object;
     return ir_property_build(builder, given->object, &draft->sensor->property);

@@ -67,7 +67,7 @@ ir_shown_t ir_origin_show(const ir_turtle_t *turtle, ir_origin_t at, ir_origin_t
 /* ---- N-Triples ---- */
 
 #define XSD_STRING ir_view_text("http://www.w3.org/2001/XMLSchema#string") /* is implied */
-#define OUT_OF_MEMORY SERD_ERR_INTERNAL /* which serd's writer does not use */
+#define OUT_OF_MEMORY SERD_ERR_INTERNAL /* serd's writer does not use it */
 
 static size_t take_bytes(const void *bytes, size_t size, void *context) {
     ir_buffer_append(context, bytes, size);

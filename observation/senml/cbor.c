@@ -15,7 +15,7 @@
 #define TAG_BIGNUM 2
 #define TAG_NEGATIVE_BIGNUM 3
 #define EXPONENT_MAX 400
-#define UNBOUNDED SIZE_MAX /* length of an array or map that ends with a break */
+#define UNBOUNDED SIZE_MAX /* the length of an array or map that is ended by a "break" byte */
 
 typedef enum item_kind {
     ITEM_END, /* no more bytes, or not CBOR: see `cursor.fault` */

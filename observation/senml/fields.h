@@ -34,7 +34,7 @@ typedef struct ir_senml_fields {
     uint32_t present; /* bit (1 << label) */
     ir_value_t values[IR_LABEL_COUNT];
     ir_refusal_t fault; /* the record's first fault, or reason NONE */
-    bool wordless;      /* so many records are refused that its detail is not needed */
+    bool wordless;      /* enough records are already refused, so its detail is not needed */
 } ir_senml_fields_t;
 
 typedef struct ir_resolver {

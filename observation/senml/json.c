@@ -19,7 +19,7 @@
  * from the start of parsing until the value is freed. */
 typedef struct block {
     struct block *next;
-    struct block **link; /* the pointer to this block; NULL: not chained */
+    struct block **link; /* the pointer to this block in the list; NULL: not in it */
 } block_t;
 
 _Static_assert(sizeof(block_t) % _Alignof(max_align_t) == 0, "what follows a block is aligned");
@@ -94,7 +94,7 @@ static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
 #define ITEMS_PER_RECORD                                                                           \
     16 /* SenML has 15 labels; the parser needs 80 bytes for a value of two bytes */
 
-/* Marks for what the parser does not report or accept. */
+/* Marks for forms that the parser does not report, or does not accept. */
 typedef enum mark {
     MARK_CAPITAL = 1,   /* an exponent in upper case: outside strings, 'E' occurs only in numbers */
     MARK_NOT_FINITE = 2 /* nan or inf, as many programs print them */

@@ -48,7 +48,8 @@ typedef struct ir_node {
     unsigned n_facts;                 /* their number */
     unsigned depth;                   /* a blank node's depth of nesting */
     unsigned file;                    /* the first file that names it */
-    bool unknown;                     /* its IRI, or its datatype's, is a reported fault */
+    bool unknown;                     /* a fault of its IRI, or of its datatype's IRI, was
+                                       * reported */
     bool faulty;                      /* a fault in its statements was reported; other statements
                                        * may be missing */
     int term;                         /* for the registry builder: its known term */
@@ -58,7 +59,8 @@ typedef struct ir_node {
 
 struct ir_fact {
     ir_node_t *subject, *predicate, *object;
-    ir_origin_t at;          /* place of the object; if derived, of the file's statement */
+    ir_origin_t at;          /* the place of the object; for a derived statement, of the statement
+                              * in the file */
     ir_fact_t *next;         /* in the files */
     ir_fact_t *next_of_same; /* of the same subject */
 };
@@ -82,9 +84,8 @@ typedef struct ir_turtle {
     ir_fact_t *first, *last;
     ir_fault_list_t *faults; /* reported faults, by file and line */
     ir_name_table_t told;    /* their texts */
-    ir_buffer_t lost;        /* pieces of text in the files that could not be read, as far as they
-                              * are known */
-    bool all_lost;           /* there are more than `lost` holds */
+    ir_buffer_t lost;        /* the parts of the files that could not be read, as far as known */
+    bool all_lost;           /* there are more such parts than `lost` holds */
 } ir_turtle_t;
 
 /* Starts empty. Allocates in `arena`; adds faults to `faults`, which must outlive reading and

@@ -363,8 +363,9 @@ static void lose(ir_turtle_t *turtle, const char *text, size_t size) {
     }
 }
 
-/* Continues after the statement that serd could not read. It ends at the next full stop at the end
- * of a line; if its own is missing, at the following one. False at the end of the file. */
+/* Continues after the statement that serd could not read. That statement ends at the next line that
+ * ends with a full stop. If its own full stop is missing, the following statement is lost too.
+ * False at the end of the file. */
 static bool pass_statement(reading_t *reading) {
     source_t *source = &reading->source;
     ir_turtle_t *turtle = reading->turtle;

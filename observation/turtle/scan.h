@@ -8,7 +8,7 @@
 
 /* The context of a byte. Starts zeroed, anywhere in a line that is not inside a multi-line text. */
 typedef struct ir_turtle_scan {
-    int quote;    /* what ends the text or IRI around it; 0: it is in none */
+    int quote;    /* the character that ends the text or IRI around it; 0: it is outside of both */
     int last;     /* the previous byte */
     unsigned run; /* number of equal quotes before it */
     bool long_text, comment;
