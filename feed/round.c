@@ -3,7 +3,10 @@
 #include "common/log.h"
 #include "common/name_table.h"
 #include "feed/input.h"
+#include "feed/spool.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,10 +121,8 @@ static ir_status_t add_matches(ir_round_t *round, const char *pattern, ir_error_
     return status;
 }
 
-static ir_status_t add_files(ir_round_t *round, ir_error_t *error) {
-    const char *list =
-        round->options.spool != NULL ? round->options.spool : round->options.position->files;
-    char *copy = strdup(list);
+static ir_status_t add_listed(ir_round_t *round, ir_error_t *error) {
+    char *copy = strdup(round->options.position->files);
     char *rest = NULL;
     ir_status_t status =
         copy != NULL ? IR_OK : ir_error_set(error, IR_ERR_MEMORY, "out of memory for files");
@@ -136,6 +137,42 @@ static ir_status_t add_files(ir_round_t *round, ir_error_t *error) {
     }
     free(copy);
     return status;
+}
+
+static int is_segment(const struct dirent *entry) {
+    const size_t size = strlen(entry->d_name);
+    const size_t suffix = strlen(IR_SPOOL_SUFFIX);
+    return size > suffix && strcmp(entry->d_name + size - suffix, IR_SPOOL_SUFFIX) == 0;
+}
+
+/* The spool's folder may not exist yet. It is relative to the working directory, and its name may
+ * have any character. */
+static ir_status_t add_segments(ir_round_t *round, ir_error_t *error) {
+    const char *folder = round->options.spool;
+    struct dirent **found = NULL;
+    const int count = scandir(folder, &found, is_segment, alphasort);
+    ir_status_t status = count >= 0 || errno == ENOENT
+                             ? IR_OK
+                             : ir_error_set(error, IR_ERR_IO, "cannot read the folder %s: %s",
+                                            folder, strerror(errno));
+    for (int i = 0; i < count; i++) {
+        char *path = NULL;
+        if (status == IR_OK && asprintf(&path, "%s/%s", folder, found[i]->d_name) < 0) {
+            path = NULL;
+            status = ir_error_set(error, IR_ERR_MEMORY, "out of memory for a segment's name");
+        }
+        if (status == IR_OK) {
+            status = add_file(round, path, error);
+        }
+        free(path);
+        free(found[i]);
+    }
+    free(found);
+    return status;
+}
+
+static ir_status_t add_files(ir_round_t *round, ir_error_t *error) {
+    return round->options.spool != NULL ? add_segments(round, error) : add_listed(round, error);
 }
 
 /* ---- filling ---- */

@@ -19,8 +19,8 @@
 
 typedef struct ir_round ir_round_t;
 
-/* `state`: the folder of cursors; NULL: none are kept. `spool`: a pattern for the segments of a
- * spool, used instead of the position's files; segments are read one after the other and removed;
+/* `state`: the folder of cursors; NULL: none are kept. `spool`: the folder of a spool, whose
+ * segments are used instead of the position's files; they are read one after the other and removed;
  * NULL: none. `packs`: maximum number in one round, but at least one per file. All arguments must
  * outlive the round. */
 typedef struct ir_round_options {

@@ -23,7 +23,7 @@
 typedef struct ir_feed_line {
     ir_round_t *round;
     ir_feed_subscription_t *subscription; /* or NULL */
-    char *folder, *pattern;               /* of its spool, or NULL */
+    char *folder;                         /* of its spool, or NULL */
     int64_t look_ns;                      /* when to check its files again */
     bool idle;                            /* nothing was left at the last check */
 } ir_feed_line_t;
@@ -75,14 +75,13 @@ static ir_status_t open_line(ir_feed_run_t *run, size_t i, ir_error_t *error) {
             return ir_error_set(error, IR_ERR_USAGE, "state: [%s] subscribes, which needs --state",
                                 position->name);
         }
-        if (asprintf(&line->folder, "%s/" SPOOL_PREFIX "%s", state, position->name) < 0 ||
-            asprintf(&line->pattern, "%s/*" IR_SPOOL_SUFFIX, line->folder) < 0) {
+        if (asprintf(&line->folder, "%s/" SPOOL_PREFIX "%s", state, position->name) < 0) {
             return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a spool's name");
         }
     }
     const ir_round_options_t options = {.position = position,
                                         .state = state,
-                                        .spool = line->pattern,
+                                        .spool = line->folder,
                                         .packs = (size_t)run->options->round_packs,
                                         .zones = run->zones,
                                         .report = &run->report};
@@ -154,7 +153,6 @@ static void finish(ir_feed_run_t *run) {
     for (size_t i = 0; run->lines != NULL && i < run->map->n_positions; i++) {
         ir_round_close(run->lines[i].round);
         free(run->lines[i].folder);
-        free(run->lines[i].pattern);
     }
     ir_targets_free(&run->targets);
     ir_mote_tokens_free(run->tokens);

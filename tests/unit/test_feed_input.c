@@ -700,6 +700,34 @@ static void test_rows_after_the_header(void **state) {
     free_scene(scene);
 }
 
+/* A spool is relative to the working directory, not to the mapping, and its name is no pattern. */
+static void test_a_spool_in_another_folder(void **state) {
+    (void)state;
+    static const char spool[] = "spool-[a], b*";
+    ir_error_t error;
+    ir_scene_t *scene = new_scene("[l]\nsubscribe = mqtt://h\nformat = chirpstack\n"
+                                  "mote = column:deviceName\n[l:level]\nsensor = /level\n");
+    char before[256];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(scene->state), 0);
+    assert_int_equal(mkdir(spool, 0700), 0);
+    write_file(scene, "state/spool-[a], b*/0000000001.jsonl", "w",
+               "{\"time\":\"2024-05-01T00:00:00+00:00\",\"fCnt\":1,\"fPort\":1,"
+               "\"deviceInfo\":{\"deviceName\":\"m\",\"devEui\":\"01\"},"
+               "\"object\":{\"level\":1.5},\"rxInfo\":[]}\n");
+    ir_round_close(scene->round);
+    const ir_round_options_t options = {.position = scene->map->positions[0],
+                                        .state = scene->state,
+                                        .spool = spool,
+                                        .packs = 10,
+                                        .zones = scene->zones,
+                                        .report = &scene->report};
+    assert_int_equal(ir_round_open(&options, &scene->round, &error), IR_OK);
+    assert_string_equal(read_all(scene), "[{\"bt\":1714521600,\"n\":\"m/level\",\"v\":1.5}]\n");
+    assert_int_equal(chdir(before), 0);
+    free_scene(scene);
+}
+
 static void test_patterns(void **state) {
     (void)state;
     assert_true(ir_layout_fits("abc", "abc"));
@@ -781,6 +809,7 @@ int main(void) {
         cmocka_unit_test(test_one_value_a_row),
         cmocka_unit_test(test_mappings_that_are_wrong),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_a_spool_in_another_folder),
         cmocka_unit_test(test_suggested_notations),
         cmocka_unit_test(test_rows_after_the_header),
         cmocka_unit_test(test_every_allocation_failing),
