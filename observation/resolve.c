@@ -129,11 +129,12 @@ static bool convert_number(const ir_senml_record_t *record, const ir_sensor_t *s
     const bool same = ir_view_equal(unit, ir_view_text(sensor->unit->senml));
     const ir_unit_t *from = same ? sensor->unit : ir_unit_find(unit);
     if (from == NULL || !ir_unit_converts(from, sensor->unit)) {
-        ir_refusal_set(refusal, IR_REASON_UNIT, record->position,
-                       from == NULL
-                           ? "unit '%.*s' is not known (sensor '%.60s' is in %.40s)"
-                           : "unit '%.*s' does not convert to that of sensor '%.60s', %.40s",
-                       (int)unit.size, unit.data, sensor->name, sensor->unit->label);
+        ir_refusal_set(
+            refusal, IR_REASON_UNIT, record->position,
+            from == NULL
+                ? "unit '%.*s' is not known; sensor '%.60s' is in '%.20s' (%.40s)"
+                : "unit '%.*s' does not convert to that of sensor '%.60s', '%.20s' (%.40s)",
+            (int)unit.size, unit.data, sensor->name, sensor->unit->senml, sensor->unit->label);
         return false;
     }
     *number = ir_unit_convert(record->value.number, from, sensor->unit);
