@@ -290,6 +290,11 @@ static void derive(ir_position_t *position) {
 
 static void check_mote(const completion_t *completion, const ir_position_t *position) {
     const ir_row_origin_t *mote = &position->mote_from;
+    const ir_view_t prefix = ir_view_text(ir_setting_text(position->mote_prefix));
+    if (prefix.size > 0 && !ir_mote_id_valid(prefix)) {
+        wrong(completion, position->name, NULL,
+              "mote-prefix must be letters, digits, - : and _, beginning with a letter or digit");
+    }
     if (mote->text == NULL) {
         wrong(completion, position->name, NULL, "needs a mote");
     } else if (!mote->column && !ir_mote_id_valid(ir_view_text(mote->text))) {
@@ -333,6 +338,11 @@ static void check_source(const completion_t *completion, const ir_position_t *po
 }
 
 static void check_notation(const completion_t *completion, const ir_position_t *position) {
+    const char *comment = ir_setting_text(position->comment);
+    if (comment != NULL && comment[1] != '\0') {
+        wrong(completion, position->name, NULL, "comment must be one ASCII character, not '%.20s'",
+              comment);
+    }
     if (ir_notation_clashes(position->notation)) {
         wrong(completion, position->name, NULL, "decimal and thousands must be different signs");
     }
@@ -346,6 +356,11 @@ static void check_value(const completion_t *completion, const ir_position_t *pos
         wrong(completion, position->name, value->column, "needs a sensor");
     } else if (value->sensor_from.column && position->format->uplink != NULL) {
         wrong(completion, position->name, value->column, "uplinks have no column of sensors");
+    } else if (!value->sensor_from.column &&
+               !ir_sensor_name_valid(
+                   ir_view_text(value->sensor_from.text + (value->sensor_from.text[0] == '/')))) {
+        wrong(completion, position->name, value->column,
+              "sensor '%.60s' must be letters, digits and - : . / _", value->sensor_from.text);
     }
     if (unit != NULL && value->known_unit == NULL) {
         wrong(completion, position->name, value->column, "unknown unit '%s'%s", unit,

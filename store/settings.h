@@ -14,7 +14,8 @@
 /* clang-format off */
 #define IR_STORE_SETTINGS(SETTING, in) \
     SETTING(URI, in documents, "documents", 'd', "URI", NULL, 0, 0, "sqlite:documents.sqlite", \
-        "Document store: mongodb://HOST/DATABASE, sqlite:PATH, or null:, which keeps nothing.") \
+        "Document store: mongodb://HOST/DATABASE (without one: intelligent_river), sqlite:PATH, or " \
+        "null:, which keeps nothing.") \
     SETTING(SECRET, in documents_password, "documents-password", 0, "TEXT", NULL, 0, 0, NULL, \
         "Password of the document store.") \
     SETTING(URI, in graph, "graph", 'g', "URIS", NULL, 0, 0, "nquads:graph", \
