@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `in` is where a program's struct has these settings, for example `format.`. */
+/* `in` is the path to these settings in a program's struct, for example `format.`. */
 /* clang-format off */
 #define IR_FORMAT_SETTINGS(SETTING, in) \
     SETTING(CHOICE, in detail, "graph-detail", 0, "WORD", "lean|full", 0, 0, "lean", \

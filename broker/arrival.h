@@ -6,7 +6,7 @@
  * - header ir-arrival: microseconds since 1970, set by ir-ingest. It counts only from certain
  *   users, whose names the broker has verified (property user-id).
  * - property timestamp: seconds since 1970, set by the sender. RabbitMQ 3.12 and later overwrite it
- *   when they stamp.
+ *   when they set timestamp_in_ms.
  *
  * A value that is not an integer, occurs twice, or is outside of the years 2000 to 2199 counts as
  * absent. Pure functions. */

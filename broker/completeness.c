@@ -16,7 +16,7 @@ ir_partition_set_t ir_completeness_held(const ir_consumer_t *consumer) {
     return held;
 }
 
-/* The partitions that nobody is known to consume. With `own_too`, also those of this worker that it
+/* The partitions without a known consumer. With `own_too`, also this worker's partitions that it
  * does not consume yet. */
 static ir_partition_set_t lacking_set(const ir_consumer_t *consumer, bool own_too) {
     ir_partition_set_t lacking = {{0}};

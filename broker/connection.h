@@ -29,8 +29,8 @@ typedef struct ir_broker_options {
     bool receives; /* the connection publishes nothing, and accepts larger frames than negotiated:
                       RabbitMQ adds its own headers to those of a message, even if that exceeds the
                       frame */
-    ir_attempt_t *attempt; /* lets another thread abort connecting; NULL: none does. It keeps the
-                            * socket of the established connection */
+    ir_attempt_t *attempt; /* lets another thread abort connecting; NULL: no thread does. Afterwards
+                            * it still holds the connection's socket */
 } ir_broker_options_t;
 
 /* Connects, logs in and negotiates heartbeats. IR_ERR_CONNECT, IR_ERR_AUTH, IR_ERR_PROTOCOL (the

@@ -91,7 +91,7 @@ static void check_answers(ir_consumer_t *consumer) {
     }
 }
 
-/* Starts a trial of the next suspected queue that is due, in turn. */
+/* Starts a trial of the next suspected queue that is due. The queues take turns. */
 static void try_suspects(ir_consumer_t *consumer) {
     const int64_t now_ns = ir_clock_monotonic();
     if (!ir_consumer_connected(consumer) || consumer->stopping) {

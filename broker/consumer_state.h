@@ -22,7 +22,8 @@ typedef struct ir_consumer_lane {
     ir_link_t *link;
     unsigned first, count; /* its partitions */
     int64_t up_ns;         /* when it was established; 0: it is down */
-    unsigned breaks;       /* breaks in a row, each by a protocol error soon after connecting */
+    unsigned breaks;       /* number of consecutive breaks by a protocol error soon after
+                            * connecting */
 } ir_consumer_lane_t;
 
 struct ir_consumer {
@@ -55,12 +56,12 @@ struct ir_consumer {
 
 /* ---- consumer.c ---- */
 
-/* Takes and gives back partitions, towards the wanted set. */
+/* Acquires and gives back partitions until this worker holds those assigned to it. */
 void ir_consumer_turn(ir_consumer_t *consumer);
 
 void ir_consumer_warn(const ir_consumer_t *consumer, const char *text);
 
-/* Counts the loss of a partition and warns of it, unless it did so a moment ago. */
+/* Counts the loss of a partition, and logs a warning unless it has just logged one. */
 void ir_consumer_lost(ir_consumer_t *consumer, const ir_partition_t *partition,
                       const ir_error_t *error);
 

@@ -1,6 +1,6 @@
 /* Fetches the messages of a queue one by one (basic.get). The broker keeps a message until it is
- * acknowledged. Unacknowledged messages return to their place when the connection ends, and are not
- * fetched again before that. Blocking calls; one thread. */
+ * acknowledged. A message that is not acknowledged returns to its place when the connection ends;
+ * it cannot be fetched again before. Blocking calls; one thread. */
 #ifndef IR_BROKER_FETCHER_H
 #define IR_BROKER_FETCHER_H
 

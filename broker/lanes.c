@@ -7,9 +7,11 @@
 #include <stdlib.h>
 
 #define SETUP_CHANNEL 1
-#define TURN_NS (20 * IR_MILLISECOND_NS) /* then timers and requests get their turn */
+#define TURN_NS (20 * IR_MILLISECOND_NS) /* after this time, timers and requests get their turn */
 #define SOON_NS (10 * IR_SECOND_NS)
-#define BREAKS 2          /* after this many breaks in a row each partition gets a connection */
+#define BREAKS                                                                                     \
+    2                     /* after this many consecutive breaks, each partition gets its own       \
+                           * connection */
 #define APART_PREFETCH 64 /* the number that ingest/take-aside.erl examines */
 #define ASIDE_NS (2 * IR_SECOND_NS)
 
@@ -132,7 +134,8 @@ static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir
     const ir_consumer_lane_t *lane = context;
     const ir_consumer_t *consumer = lane->consumer;
     const ir_status_t enough = check_channels(connection, error);
-    if (enough != IR_OK || lane->first > 0) { /* the first lane declares for all */
+    if (enough != IR_OK || lane->first > 0) { /* the first lane declares the topology for all
+                                               * lanes */
         return enough;
     }
     const ir_status_t status =
@@ -185,7 +188,7 @@ static void set_apart(ir_consumer_t *consumer, ir_consumer_lane_t *lane) {
         ir_consumer_lane_t *own = calloc(1, sizeof *own);
         if (own == NULL || open_lane(consumer, own, i, 1, &error) == NULL) {
             free(own);
-            continue; /* it stays on the shared connection */
+            continue; /* this partition stays on the shared connection */
         }
         consumer->apart[i] = own;
     }

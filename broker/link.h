@@ -41,11 +41,11 @@ bool ir_link_blocked(const ir_link_t *link);
 /* How many times the link was established. */
 uint64_t ir_link_count(const ir_link_t *link);
 
-/* Gives the connection up. `down` is called later, from the loop. */
+/* Abandons the connection. `down` is called later, from the loop. */
 void ir_link_fail(ir_link_t *link, const ir_error_t *error);
 
-/* Checks the result of a sending call; gives the connection up on failure. Returns true when it was
- * sent. */
+/* Checks the result of a sending call and abandons the connection if it failed. Returns true when
+ * it succeeded. */
 bool ir_link_sent(ir_link_t *link, int library_status);
 
 /* Ends this turn after the current frame; further frames wait for the next turn. */

@@ -10,11 +10,11 @@
 
 typedef struct ir_listen {
     const char *exchange;
-    const char *const *patterns; /* what is bound; a fanout exchange takes one, "" */
+    const char *const *patterns; /* the routing keys to bind; for a fanout exchange one, "" */
     size_t n_patterns;
     /* 0: nothing is acknowledged, and messages that this side does not read in time fill the
-     * broker's queue, which has no bound. Otherwise the broker sends this many before the first is
-     * acknowledged, keeps `most` more, and drops the oldest ones beyond that. */
+     * broker's queue without a limit. Otherwise the broker sends at most this many unacknowledged
+     * messages, keeps `most` more, and then drops the oldest */
     uint16_t prefetch;
     int32_t most;
 } ir_listen_t;

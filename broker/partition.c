@@ -140,8 +140,9 @@ int ir_partition_reject(ir_partition_t *partition, amqp_connection_state_t conne
 /* ---- frames ---- */
 
 /* RabbitMQ repeats the channel.close for a consumer_timeout until it has read our answer, and
- * treats a second answer as an error of the whole connection. Repeats arrive before open-ok of the
- * next opening. So a channel.close that arrives while the channel is not open is a repeat. */
+ * treats a second answer as an error of the whole connection. Repeats arrive before the open-ok
+ * that answers the next channel.open. So a channel.close that arrives while the channel is not open
+ * is a repeat. */
 static ir_partition_event_t channel_closed(ir_partition_t *partition,
                                            amqp_connection_state_t connection,
                                            const amqp_method_t *method, int64_t now_ns,

@@ -54,7 +54,8 @@ typedef enum ir_partition_event {
     IR_PARTITION_BROKEN    /* the whole connection can no longer be used; `error` says why */
 } ir_partition_event_t;
 
-/* `channel`: the channel number on whichever connection the partition uses. */
+/* `channel`: the number of its channel; the partition's connection may change, the number does
+ * not. */
 void ir_partition_init(ir_partition_t *partition, unsigned number, amqp_channel_t channel);
 void ir_partition_free(ir_partition_t *partition);
 
@@ -90,8 +91,8 @@ static inline void ir_partition_passed(ir_partition_t *partition) {
     partition->outstanding++;
 }
 
-/* Acknowledges `count` messages up to `tag`, or with count 0 only this one; no more than are
- * outstanding. Continues a hand-over that waited for it. */
+/* Acknowledges `count` messages up to `tag`, or, with count 0, only the message `tag`. `count` must
+ * not exceed the number outstanding. Continues a hand-over that waited for this. */
 int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t connection,
                              uint64_t tag, uint32_t count, int64_t now_ns);
 

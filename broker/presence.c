@@ -47,7 +47,8 @@ struct ir_presence {
     bool wanted;          /* an announcement is due soon */
     char process[PROCESS_SIZE + 1];
     ir_partition_set_t held;
-    char fault[sizeof(((ir_error_t *)0)->text)]; /* until this worker hears itself again */
+    char fault[sizeof(((ir_error_t *)0)->text)]; /* valid until this worker receives its own
+                                                  * announcement again */
     int64_t expire_after_ns; /* no worker counts as gone before this time, because the others could
                               * not be heard */
     bool settled;            /* has listened for three ticks since the start */

@@ -6,8 +6,8 @@
  * each process, a space, and the set of partitions (broker/partition_set.h). Older versions, which
  * know only the text, leave the key empty and ignore it.
  *
- * It also maintains the exchanges, queues and bindings (broker/watch.h): each worker those of its
- * partitions, and the worker with partition 0 also the shared ones.
+ * It also maintains the exchanges, queues and bindings (broker/watch.h). Each worker maintains
+ * those of its own partitions; the worker with partition 0 also maintains the shared ones.
  *
  * It uses a separate connection. During a memory or disk alarm RabbitMQ stops reading from
  * connections that publish. On the consumer's connection that would hold back the acknowledgements,

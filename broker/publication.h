@@ -22,7 +22,7 @@ typedef struct ir_publication {
     ir_view_t routing_key; /* at most 255 bytes */
     const char *content_type;
     ir_view_t message_id; /* or empty */
-    ir_view_t user_id;    /* or empty; the broker accepts only the connection's user */
+    ir_view_t user_id;    /* empty, or the connection's user: the broker accepts no other */
     int64_t timestamp_s;  /* property timestamp, seconds since 1970; 0: none */
     const ir_header_t *headers;
     size_t n_headers;

@@ -9,7 +9,9 @@
 #define GATHER_BYTES (64 * 1024)
 #define FIND_NS IR_SECOND_NS
 #define RENEW_NS (5 * IR_SECOND_NS)
-#define LOOK_EVERY 64 /* messages; only with TLS, where messages are not collected */
+#define LOOK_EVERY                                                                                 \
+    64 /* a number of messages; used only with TLS, where messages are not                         \
+        * collected */
 #define BLOCKED_TEXT "broker blocks publishers (memory or disk alarm)"
 
 _Static_assert(IR_PUBLISHER_OPEN_MESSAGES <= IR_CONFIRMS_WINDOW, "every open message has a place");
@@ -54,7 +56,7 @@ static bool is_unblocked(const ir_publisher_t *publisher) {
     return !publisher->blocked;
 }
 
-/* A value that must change within the time-out; otherwise the wait ends. */
+/* A measure of progress: if it does not change within the time-out, the wait ends. */
 static uint64_t progress(const ir_publisher_t *publisher) {
     return publisher->confirms.open + (publisher->out.size - publisher->sent);
 }
@@ -85,8 +87,9 @@ static ir_status_t wait_until(ir_publisher_t *publisher, ir_publisher_done_fn do
     return IR_OK;
 }
 
-/* A broker that only blocks keeps its connection: what it was sent is confirmed once it continues,
- * and a new connection would send it again each time. `status` is what ended the batch. */
+/* Keeps the connection to a broker that only blocks publishers. The broker confirms the messages
+ * once it continues, while each new connection would send them again. `status` is the reason why
+ * the batch ended. */
 static ir_outcome_t retry(ir_publisher_t *publisher, ir_status_t status) {
     const bool only_blocks = publisher->blocked && status == IR_ERR_TIMEOUT;
     if (publisher->connection != NULL && !only_blocks) {

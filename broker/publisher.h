@@ -62,8 +62,8 @@ ir_outcome_t ir_publisher_push(ir_publisher_t *publisher, int64_t wait_ns, ir_er
  * -1 ends that. */
 void ir_publisher_wake_on(ir_publisher_t *publisher, int fd);
 
-/* Of the messages published since the last flush that returned OK or RETRY: how many are done,
- * counted without a gap from the first. */
+/* How many messages are done since the last flush that returned OK or RETRY. Counts from the first
+ * message up to the first that is not done. */
 uint64_t ir_publisher_settled(const ir_publisher_t *publisher);
 
 /* Callbacks for senders that need the result of each message. Both are called from within the calls
@@ -84,8 +84,7 @@ typedef struct ir_publisher_answers {
  * and the caller decides when to give up a doubtful connection. */
 void ir_publisher_on_answer(ir_publisher_t *publisher, const ir_publisher_answers_t *answers);
 
-/* The next publish would wait for confirms, or the socket does not accept what is written. Call
- * push first. */
+/* Whether the next publish would wait, for confirms or for the socket. If so, call push first. */
 bool ir_publisher_full(const ir_publisher_t *publisher);
 
 /* The number of open messages. */
@@ -96,7 +95,8 @@ uint64_t ir_publisher_open(const ir_publisher_t *publisher);
 uint64_t ir_publisher_last(const ir_publisher_t *publisher);
 void ir_publisher_forget(ir_publisher_t *publisher, uint64_t number);
 
-/* There were nacks on this connection, and it is not new: a new one might do better. */
+/* Whether there were nacks on this connection and it is not new. A new connection may then
+ * succeed. */
 bool ir_publisher_doubtful(const ir_publisher_t *publisher);
 
 /* Closes the connection, as after RETRY. */
@@ -107,7 +107,7 @@ void ir_publisher_idle(ir_publisher_t *publisher);
 
 bool ir_publisher_connected(const ir_publisher_t *publisher);
 
-/* The broker blocks publishers: the next publish would wait until it stops. */
+/* Whether the broker blocks publishers. The next publish would then wait until the block ends. */
 bool ir_publisher_blocked(const ir_publisher_t *publisher);
 
 #endif

@@ -280,7 +280,7 @@ ir_status_t ir_publisher_look(ir_publisher_t *publisher, int64_t wait_ns, int wa
     const int64_t slice_ns =
         publisher->heartbeat_s > 0 ? publisher->heartbeat_s * IR_SECOND_NS / 2 : IR_SECOND_NS;
     wait_ns = wait_ns < slice_ns ? wait_ns : slice_ns;
-    /* Rounded up: rounding half a millisecond down would make a busy loop. */
+    /* Rounds up. If half a millisecond became 0, the caller would loop without waiting. */
     const int ms = (int)((wait_ns + IR_MILLISECOND_NS - 1) / IR_MILLISECOND_NS);
     if (poll(polled, 2, ms) < 0 && errno != EINTR) {
         return ir_error_set(error, IR_ERR_IO, "cannot wait for RabbitMQ: %s", strerror(errno));

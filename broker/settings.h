@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `in` is where a program's struct has these settings, for example `broker.`. */
+/* `in` is the path to these settings in a program's struct, for example `broker.`. */
 /* clang-format off */
 #define IR_BROKER_SETTINGS(SETTING, in) \
     SETTING(URI, in uri, "amqp", 'a', "URI", NULL, 0, 0, "amqp://localhost", \

@@ -28,8 +28,8 @@ typedef struct ir_size_bound {
 } ir_size_bound_t;
 
 /* Tries options->trial_bytes unless the result is known. Blocks; each step takes at most the
- * shorter of the time-out and 5 s. `start` is used as in ir_broker_connect. Values that cannot be
- * found out stay unchanged. */
+ * shorter of the time-out and 5 s. `start` is used as in ir_broker_connect. What the trial cannot
+ * find out stays unchanged. */
 void ir_size_try(ir_size_bound_t *bound, const ir_broker_options_t *options, unsigned start);
 
 /* Whether a body of `size` bytes may be sent. IR_ERR_RANGE: it exceeds options->message_bytes or

@@ -37,7 +37,7 @@ typedef struct ir_topology {
 ir_status_t ir_topology_declare(ir_connection_t *connection, uint16_t channel,
                                 const ir_topology_t *topology, ir_error_t *error);
 
-/* The part of it that changes nothing: IR_ERR_REFUSED when there are more partitions than these.
+/* Only the check, which changes nothing: IR_ERR_REFUSED when there are more partitions than these.
  * `channel` must be free. */
 ir_status_t ir_topology_check(ir_connection_t *connection, uint16_t channel,
                               const ir_topology_t *topology, ir_error_t *error);
@@ -58,9 +58,10 @@ void ir_topology_object_show(unsigned object, char text[static 64]);
 unsigned ir_topology_object_partition(unsigned object);
 
 typedef enum ir_topology_ask {
-    IR_TOPOLOGY_LOOK, /* passive; the only answer is a closed channel, when it is missing */
+    IR_TOPOLOGY_LOOK, /* passive; if the object is missing, the broker closes the channel; otherwise
+                       * it does not answer */
     IR_TOPOLOGY_ASK,  /* passive; answered by declare-ok or a closed channel */
-    IR_TOPOLOGY_MAKE  /* declares it; answered in the same way */
+    IR_TOPOLOGY_MAKE  /* declares the object; answered in the same way */
 } ir_topology_ask_t;
 
 /* Send without waiting and return the library's status. A binding is made if missing, and answered

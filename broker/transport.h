@@ -43,7 +43,7 @@ typedef struct ir_transport_events {
     /* Called in place of on_delivery for a message that is too large. The transport dead-letters
      * it; it must not be acknowledged. `body` is empty. */
     void (*on_oversize)(void *context, const ir_delivery_t *delivery, uint64_t size);
-    /* Connected (`why` is NULL); or not, and why. For logs and /readyz. */
+    /* The connection was made (`why` is NULL), or is down, and why. For logs and /readyz. */
     void (*on_state)(void *context, const ir_error_t *why);
     /* Called once, when every partition is consumed for the first time, by this worker or
      * another. */
@@ -61,8 +61,8 @@ typedef struct ir_transport_figures {
     bool connected;      /* all connections are up */
     unsigned partitions; /* held at present */
     unsigned share;      /* this worker's own */
-    unsigned unserved;   /* not known to be consumed by any worker */
-    size_t workers;      /* number that share the partitions, including this one */
+    unsigned unserved;   /* partitions without a known consumer */
+    size_t workers;      /* number of workers that share the partitions, including this one */
     uint64_t losses;     /* lost partitions, and partitions that did not answer */
     uint64_t missing;    /* queues and exchanges that were missing and were re-created */
     uint64_t reconnects;

@@ -35,7 +35,7 @@ typedef struct ir_watch {
     ir_partition_set_t
         mine; /* partitions whose queues are maintained; with partition 0, also shared objects */
     unsigned asked, answered; /* ASKING: positions in the list of maintained objects */
-    int64_t asked_ns;         /* when all requested objects last existed */
+    int64_t asked_ns;         /* the last time at which all requested objects existed */
     unsigned next_binding;
     bool doubtful; /* something is missing: ask for each object */
     bool unbound;  /* ir.observations was re-created: all of its bindings are gone */

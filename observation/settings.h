@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `in` is where a program's struct has these settings, for example `analysis.limits.`. */
+/* `in` is the path to these settings in a program's struct, for example `analysis.limits.`. */
 /* clang-format off */
 #define IR_LIMIT_SETTINGS(SETTING, in) \
     SETTING(SIZE, in pack_bytes, "pack-bytes", 0, "BYTES", NULL, 64, 64.0 * 1024 * 1024, "1Mi", \

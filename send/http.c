@@ -180,8 +180,8 @@ static bool is_line(ir_view_t body) {
            memchr(body.data, '\n', body.size) == NULL;
 }
 
-/* A name belongs to a single pack. With one key for several packs, the gateway would name each pack
- * by its position, which may differ in the next attempt. */
+/* A name (Idempotency-Key) belongs to a single pack. If several packs had one key, the gateway
+ * would name each pack by its position in the request, which may differ in the next attempt. */
 static bool may_join(const ir_http_sender_t *http, uint32_t number) {
     const ir_http_item_t *item = &http->items[number];
     return !item->alone && item->name[0] == '\0' && is_line(item->parcel.body);

@@ -7,7 +7,9 @@
 #define SHOWN_BYTES 300 /* of an answer's body */
 #define WHY_SIZE 480
 #define REMEDY_SIZE 320
-#define FAILING_NS IR_SECOND_NS /* after failing for this long without an answer, start over */
+#define FAILING_NS                                                                                 \
+    IR_SECOND_NS /* after this time of failures without an answer, the sender starts               \
+                  * over */
 
 static void tell(ir_http_sender_t *http, uint32_t item, ir_sender_answer_t answer,
                  const char *why) {
@@ -108,7 +110,7 @@ static void take_packs(ir_http_sender_t *http, const ir_exchange_t *exchange, bo
     ir_reply_free(reply);
 }
 
-/* What to do about a denial; "" if the answer itself says it. */
+/* What the user must do about a denial; "" if the answer itself says so. */
 static const char *remedy(const ir_http_sender_t *http, ir_view_t mote, long code,
                           char out[static REMEDY_SIZE]) {
     const ir_mote_tokens_t *tokens = http->target->tokens;
@@ -183,7 +185,7 @@ static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     ir_mote_queue_give_back(http->queue, mote, time_ns);
 }
 
-/* What to do about a request without an answer. */
+/* Decides what to do about a request without an answer. */
 static const char *failure_remedy(CURLcode code) {
     switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:

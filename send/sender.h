@@ -38,7 +38,8 @@ typedef enum ir_sender_answer {
     IR_ANSWER_REFUSED,   /* never will be */
     IR_ANSWER_DENIED, /* refused, but not because of its content: the credential or address is wrong
                        */
-    IR_ANSWER_AGAIN   /* deferred: the sender sends it again itself; not a final answer */
+    IR_ANSWER_AGAIN   /* deferred: the sender itself will send the message again; not a final
+                       * answer */
 } ir_sender_answer_t;
 
 /* Called only from push. `why` lives during the call. With CONFIRMED it is NULL, unless some of the
@@ -71,8 +72,8 @@ struct ir_sender {
     /* Connects if not connected. RETRY: the attempt failed. */
     ir_outcome_t (*connect)(void *sender, ir_error_t *error);
 
-    /* Accepts a message, which may not leave before the next push. RETRY: after connecting, pass
-     * this message and all others without a final answer again, in order. REFUSED: this message can
+    /* Accepts a message. It may be sent only by the next push. RETRY: after connecting, pass this
+     * message and all others without a final answer again, in order. REFUSED: this message can
      * never be sent; with IR_ERR_MEMORY, no message can. */
     ir_outcome_t (*send)(void *sender, const ir_parcel_t *parcel, ir_error_t *error);
 

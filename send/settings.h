@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `in` is where a program's struct has these settings, for example `send.`. */
+/* `in` is the path to these settings in a program's struct, for example `send.`. */
 /* clang-format off */
 #define IR_SEND_SETTINGS(SETTING, in) \
     SETTING(INTEGER, in request_packs, "request-packs", 0, "N", NULL, 1, 1000, "100", \

@@ -19,7 +19,8 @@ typedef struct ir_open {
     uint32_t lane; /* the lane that sends it */
     uint32_t n_records, n_accepted;
     uint32_t sent;     /* how often */
-    bool given;        /* the sender has it; otherwise it must be passed again */
+    bool given;        /* the sender has the message; otherwise it must be passed to the sender
+                        * again */
     bool repeat;       /* it repeats an earlier message */
     bool arrives;      /* its times are relative to its arrival */
     bool raw_id_known; /* otherwise the id depends on the arrival, too */

@@ -14,7 +14,7 @@
 enum {
     MARK_REQUIRED = 1,
     MARK_SEEN = 2,
-    MARK_SURPLUS = 4 /* number of copies of a message beyond the number of times it was sent */
+    MARK_SURPLUS = 4 /* how many more copies of a message were seen than were sent */
 };
 
 /* Only byte arrays, so that an entry takes 17 bytes. */
@@ -127,7 +127,7 @@ static int compare_groups(const void *a, const void *b) {
                          &((const ir_ledger_group_t *)b)->key);
 }
 
-/* Adds a line for the same message, or for a repeated reading, to its group. */
+/* Adds the counts of another line, about the same message or a repeated reading, to the group. */
 static void join(ir_ledger_group_t *group, const ir_ledger_group_t *other) {
     group->messages += other->messages;
     group->sent += other->sent;
@@ -255,8 +255,8 @@ bool ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote) {
     return true;
 }
 
-/* Returns how often the message may be stored. Sending it again under the same name makes no
- * further message. */
+/* Returns how often the message may be stored. A message sent again under the same name counts
+ * once. */
 static uint32_t most_of(const ir_ledger_group_t *group) {
     return group->named ? 1 : group->sent;
 }

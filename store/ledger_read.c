@@ -71,7 +71,7 @@ static bool next_count(char **rest, uint32_t *count) {
 static ir_status_t take_arrival(ir_ledger_reading_t *reading, char *line) {
     ir_ledger_arrival_t arrival = {.records = 0};
     char *rest = line + 1;
-    (void)next_field(&rest); /* the empty field before the space */
+    (void)next_field(&rest); /* skips the empty field before the space */
     const bool good = ir_id_parse(next_field(&rest), &arrival.content) &&
                       (arrival.mote = next_field(&rest)).size > 0 &&
                       next_count(&rest, &arrival.records) && next_count(&rest, &arrival.sent) &&

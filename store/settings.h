@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `in` is where a program's struct has these settings, for example `stores.`. */
+/* `in` is the path to these settings in a program's struct, for example `stores.`. */
 /* clang-format off */
 #define IR_STORE_SETTINGS(SETTING, in) \
     SETTING(URI, in documents, "documents", 'd', "URI", NULL, 0, 0, "sqlite:documents.sqlite", \

@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #define CHUNK ((size_t)256 * 1024)
-#define LEVEL "wb1" /* the fastest level: statements still shrink to a twentieth */
+#define LEVEL "wb1" /* the fastest level, which still compresses statements to a twentieth */
 
 ir_status_t ir_backup_failed(const char *what, const char *path, int code, ir_error_t *error) {
     const bool full = code == ENOSPC || code == EDQUOT;

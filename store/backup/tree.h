@@ -1,4 +1,5 @@
-/* Files and folders of a backup as a whole. One thread at a time. Errors as in backup_file.h. */
+/* Files and folders of a backup as a whole. One thread at a time. Errors as in
+ * store/backup/file.h. */
 #ifndef IR_STORE_BACKUP_TREE_H
 #define IR_STORE_BACKUP_TREE_H
 

@@ -15,7 +15,7 @@ typedef struct ir_stores {
     char writer[32]; /* name for N-Quads segments: other writers may be active */
 } ir_stores_t;
 
-/* Initiates the replica set in the document store's URI, if that has not been done. */
+/* Initiates the replica set that the document store's URI names, unless it already is. */
 ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error);
 
 /* Calls ir_store_initiate, then prepares both stores for writing: tables, indexes, the registry's
@@ -30,7 +30,8 @@ bool ir_store_status(const ir_stores_t *stores);
 /* The result of a comparison with ledgers. */
 typedef enum ir_verify_outcome {
     IR_VERIFY_GOOD,    /* nothing is missing, duplicated or foreign */
-    IR_VERIFY_CUT_OFF, /* as far as truncated ledgers show, nothing is missing or duplicated */
+    IR_VERIFY_CUT_OFF, /* a ledger is truncated; as far as it shows, nothing is missing or
+                        * duplicated */
     IR_VERIFY_WRONG
 } ir_verify_outcome_t;
 
@@ -50,9 +51,9 @@ ir_status_t ir_store_last(const ir_stores_t *stores, ir_error_t *error);
 ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int n_words,
                               ir_error_t *error);
 
-/* Shows how many data the selected motes (options->mote, a pattern; empty: all) sent in the
- * options' time range. With options->yes removes them from both stores. Can also remove only parts
- * of the graph (purge.c).
+/* Shows the amount of data that the selected motes (options->mote, a pattern; empty: all) sent in
+ * the options' time range. With options->yes, it removes them from both stores. Can also remove
+ * only parts of the graph (purge.c).
  *  */
 ir_status_t ir_store_purge(const ir_stores_t *stores, ir_error_t *error);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An earlier observation that has no equal. */
+/* An observation of the earlier store that has no counterpart. */
 typedef struct lone {
     ir_id_t raw_id;
     int record;

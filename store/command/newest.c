@@ -137,7 +137,8 @@ void ir_newest_apply(const ir_revision_list_t *list, ir_observation_t *observati
  * of ids, revisions ahead. */
 typedef struct walk {
     ir_documents_t *documents;
-    ir_revision_list_t list; /* revisions of observations with ids from `begin` to before `end` */
+    ir_revision_list_t list; /* revisions of observations whose ids are at least `begin` and below
+                              * `end` */
     ir_id_t begin, end;
     ir_each_observation_fn each;
     void *context;
@@ -157,7 +158,7 @@ static ir_id_t begin_of_time(const ir_id_t *id) {
     return begin;
 }
 
-/* The revisions with the last time that was read may be incomplete. */
+/* More revisions may have the same time as the last one read. */
 static ir_status_t read_ahead(walk_t *walk, const ir_id_t *id) {
     ir_status_t status = IR_OK;
     walk->begin = walk->end = begin_of_time(id);

@@ -1,17 +1,18 @@
 /* The newest verdict of quality control on a stored observation. This is the only implementation in
  * C. The views `readable` of SQLite and MongoDB implement the same rule; a test compares all three.
  *
- * The newest verdict on one test: of the revisions that supersede a verdict and are not superseded
- * themselves, the most severe; if none supersedes, the most severe of all revisions of that test;
- * without any, the observation's own flag. Severity is the order in which flags are aggregated
- * (quality.h). The aggregate follows from the newest flags; a point that was ahead of its arrival
- * stays suspect at least. */
+ * The newest verdict on one test is the most severe of the revisions that supersede a verdict and
+ * are not superseded themselves. If there are none, it is the most severe of all revisions of that
+ * test. Without revisions, it is the observation's own flag. Severity is the order in which flags
+ * are aggregated (quality.h). The aggregate follows from the newest flags; a point that was ahead
+ * of its arrival stays suspect at least. */
 #ifndef IR_STORE_COMMAND_NEWEST_H
 #define IR_STORE_COMMAND_NEWEST_H
 
 #include "store/documents/documents.h"
 
-/* Revisions as they are read; used again after a clear. All zero: none. */
+/* Revisions in the order in which they are read. The list can be reused after a clear. All zero: an
+ * empty list. */
 typedef struct ir_revision_list {
     ir_stored_revision_t *items;
     size_t count, capacity;

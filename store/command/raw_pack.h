@@ -9,8 +9,8 @@
  * cannot be decoded has no records. Results as for ir_senml_decode. */
 ir_status_t ir_raw_pack(const ir_raw_document_t *raw, ir_arena_t *arena, ir_senml_pack_t *pack);
 
-/* Whether the stored id follows from this pack, the stored name, and the stored arrival as its
- * stamp. It does not when the times are relative to an arrival that was never stamped. */
+/* Whether the stored id follows from this pack, the stored name, and the stored arrival taken as
+ * the stamp. It does not if times are relative and the arrival was never stamped. */
 bool ir_raw_pack_follows(const ir_raw_document_t *raw, const ir_senml_pack_t *pack);
 
 /* The id of a message with neither a name nor a known arrival. */

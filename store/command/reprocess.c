@@ -117,8 +117,8 @@ static bool is_full(const ir_reprocess_t *reprocess) {
            batch->body_bytes >= BATCH_BYTES;
 }
 
-/* If an id does not begin with a time, its message's arrival was never stamped, or does not
- * matter. */
+/* If an id does not begin with a time, the arrival of its message was never stamped, or the id does
+ * not depend on it. */
 static bool has_stamp(const ir_id_t *id) {
     static const uint8_t none[6] = {0};
     return memcmp(id->bytes, none, sizeof none) != 0;

@@ -17,9 +17,9 @@ typedef enum ir_tally_column {
     IR_TALLY_REVISIONS,    /* written because a flag changed */
     /* for a store of an earlier release */
     IR_TALLY_EARLIER, /* observations in it */
-    IR_TALLY_EQUAL,   /* number of these with an equal in the new store */
+    IR_TALLY_EQUAL,   /* number of these with a counterpart in the new store */
     IR_TALLY_MERGED,  /* number of these that were repeats of a record and are now merged */
-    IR_TALLY_MISSING, /* of them: those without an equal */
+    IR_TALLY_MISSING, /* number of these without a counterpart */
     IR_TALLY_COLUMNS
 } ir_tally_column_t;
 

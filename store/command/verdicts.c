@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define PAGE 1000 /* number of points checked together */
-#define PENDING 2 /* number of last points whose flags later points may decide */
-#define CONTEXT 3 /* minimum number of points on either side on which flags depend */
+#define PENDING 2 /* number of points at the end whose flags later points may decide */
+#define CONTEXT 3 /* minimum number of points on either side of a point that decide its flags */
 #define SERIES 1
 
 /* A point with its stored flags and its correct flags. */
@@ -277,7 +277,8 @@ static ir_status_t take_point(void *context, const ir_stored_observation_t *stor
     return verdicts->n_points == PENDING + PAGE ? check_page(verdicts, false) : IR_OK;
 }
 
-/* Finds the time from which points are needed: flags depend on a number of points before. */
+/* Finds the time from which points must be read, because flags depend on a number of earlier
+ * points. */
 static ir_status_t find_start(ir_verdicts_t *verdicts, int64_t *start_ns) {
     const ir_sensor_t *sensor = verdicts->sensor;
     const size_t window = ir_test_flat_line_window(ir_sensor_limits(sensor), sensor->interval_ns);

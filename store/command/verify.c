@@ -19,7 +19,8 @@ typedef struct ir_raw_verdict {
 typedef struct ir_comparison {
     const ir_stores_t *stores;
     ir_ledger_t *ledger;
-    uint64_t cut_off; /* number of truncated ledgers: other ids are then not certainly foreign */
+    uint64_t cut_off; /* number of truncated ledgers; if there are any, an unknown id is not
+                       * certainly foreign */
     ir_raw_verdict_t verdicts[PLACES];
 } ir_comparison_t;
 
@@ -134,7 +135,7 @@ static ir_status_t compare(ir_comparison_t *comparison, ir_error_t *error) {
     return IR_OK;
 }
 
-/* The number of ids that no ledger lists: foreign ones, or ones that cannot be judged. */
+/* The number of ids that no ledger lists. If a ledger is truncated, they need not be foreign. */
 static uint64_t foreign_of(const ir_comparison_t *comparison, const ir_ledger_result_t *result) {
     return comparison->cut_off > 0 ? 0 : result->foreign;
 }

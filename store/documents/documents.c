@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #define MASKED_SIZE 256
-#define ARRIVALS_MAX 50000 /* in one query: their ids are far below the size limit of a query */
+#define ARRIVALS_MAX                                                                               \
+    50000 /* messages in one query: their ids take much less than the size limit of                \
+           * a query */
 
 #define BACKEND(name) &ir_documents_##name,
 #define SCHEME(name) &ir_documents_##name.scheme,

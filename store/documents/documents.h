@@ -19,7 +19,8 @@ typedef struct ir_documents_options {
     const char *uri;
     const char *password; /* for mongodb, so that it need not be in the URI; or NULL */
     int64_t timeout_ns;   /* for one call to a server, or for waiting for a lock */
-    const char *shards;   /* for init on a mongos: "SET/HOST:PORT[,HOST:PORT…] …" or NULL */
+    const char *shards; /* for init on a mongos, the shards: "SET/HOST:PORT[,HOST:PORT…] …", or
+                         * NULL */
     bool earlier; /* the store is one of an earlier release, whose ids have a different format. It
                    * can only be read (each_raw, each_sensor, each_observation); any other store is
                    * refused */

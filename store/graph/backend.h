@@ -56,8 +56,8 @@ typedef struct ir_graph_backend {
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
     /* NULL: keeps nothing. Called with one block after the other, then `loaded`. */
     ir_status_t (*load)(void *store, ir_view_t lines, ir_error_t *error);
-    ir_status_t (*loaded)(void *store, ir_error_t *error); /* NULL: every block is in place
-                                                            * already */
+    ir_status_t (*loaded)(void *store, ir_error_t *error); /* NULL: every block is already in its
+                                                            * final place */
 } ir_graph_backend_t;
 
 /* X(name): the backends, in the order of messages. Each defines ir_graph_NAME. */

@@ -125,7 +125,7 @@ void ir_graph_close(ir_graph_t *graph) {
     free(graph);
 }
 
-/* ---- what the backends share ---- */
+/* ---- functions that the backends share ---- */
 
 ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *error) {
     return ir_id_version(id) == IR_ID_VERSION

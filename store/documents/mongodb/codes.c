@@ -3,9 +3,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The category ValidationError, and codes whose names mean nothing else. BadValue (2),
- * FailedToParse (9) and similar codes are not included: a server also uses them for a command that
- * it does not understand. */
+/* The category ValidationError, and codes whose names can only mean a fault of the document.
+ * BadValue (2), FailedToParse (9) and similar codes are not included: a server also uses them for a
+ * command that it does not understand. */
 static const int64_t data_codes[] = {
     15,    /* Overflow: nested too deeply */
     22,    /* InvalidBSON */

@@ -121,7 +121,7 @@ ir_status_t ir_mongodb_failed(const ir_mongodb_t *store, const bson_error_t *rea
 
 static void start_library(void) {
     mongoc_init();
-    /* Libraries do not log: everything relevant is returned as an error. */
+    /* Turns off the library's log: everything relevant is returned as an error. */
     mongoc_log_set_handler(NULL, NULL);
     atexit(mongoc_cleanup);
 }

@@ -21,8 +21,8 @@ typedef struct past {
     uint32_t n_messages;
 } past_t;
 
-/* Whether the message's raw document may have another outcome: it existed before, or was written
- * before the observations. */
+/* Whether the message's raw document may have another outcome, because it existed before or was
+ * written before the observations. */
 static bool may_differ(const ir_batch_t *batch, uint32_t message) {
     const ir_message_t *m = &batch->messages[message];
     return !ir_batch_is_aside(batch, message) &&

@@ -109,8 +109,9 @@ static bool refuse_raw(ir_batch_t *batch, uint32_t item, const char *detail) {
     return ir_document_refuse(batch, item, UINT32_MAX, detail);
 }
 
-/* Raw messages come last, because they state what became of their observations. But those whose
- * arrival the store decides come first: no observation is written before the arrival is settled. */
+/* Raw messages are written last, because they contain the outcome of their observations. An
+ * exception are messages whose arrival the store decides: they are written first, because the
+ * observations depend on the arrival. */
 static const ir_bulk_kind_t kinds[] = {
     {IR_MONGODB_RAW, count_messages, message_itself, false, has_claim, ir_mongodb_raw,
      set_duplicate_raw, refuse_raw},
@@ -308,7 +309,7 @@ typedef struct ir_putting {
     ir_batch_t *batch;
 } ir_putting_t;
 
-/* Messages that are set aside are not written. */
+/* Skips messages that are set aside. */
 static bool is_of_kind(const ir_putting_t *putting, uint32_t item) {
     const ir_bulk_kind_t *kind = putting->kind;
     const ir_batch_t *batch = putting->batch;

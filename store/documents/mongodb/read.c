@@ -212,7 +212,7 @@ static ir_view_t text_at(const bson_t *document, const char *path) {
 
 static ir_status_t visit_id(void *context, const bson_t *document) {
     const ir_observation_walk_t *ids = context;
-    /* A document of another program gets an id that no ledger lists. */
+    /* A document that another program wrote is reported with an id that no ledger lists. */
     ir_document_key_t key = {.mote = text_at(document, "mote")};
     if (!ir_mongodb_read_id(document, "_id", &key.id)) {
         key.id = (ir_id_t){{0}};

@@ -81,7 +81,8 @@ static bool find_mark_again(ir_sqlite_t *store, ir_sqlite_presence_t *presence) 
         return false;
     }
     *presence = again;
-    presence->marked = find_mark(store, presence); /* not found while the log holds its page */
+    presence->marked = find_mark(store, presence); /* the mark is not in the file while its page is
+                                                    * still in the log */
     return true;
 }
 

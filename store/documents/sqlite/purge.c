@@ -1,6 +1,6 @@
 /* Removes documents in many short transactions, between which workers write. The ids are in a
  * temporary table, which needs no lock of the database. No index finds observations by their id, so
- * one pass looks up their rows before. */
+ * their rows are first looked up in one pass over the table. */
 #include "store/documents/sqlite/sqlite.h"
 
 #include <inttypes.h>

@@ -204,7 +204,7 @@ static int put_observation(ir_sqlite_t *store, ir_batch_t *batch, uint32_t index
     return binder.code;
 }
 
-/* The raw message is written after its observations, because it states what became of them. */
+/* The raw message is written after its observations, because it contains their outcome. */
 static int put_message(ir_sqlite_t *store, ir_batch_t *batch, uint32_t message) {
     ir_message_t *m = &batch->messages[message];
     if (ir_batch_is_aside(batch, message)) {

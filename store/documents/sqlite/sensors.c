@@ -9,7 +9,7 @@ void ir_sqlite_places_reset(ir_sqlite_places_t *places) {
     *places = (ir_sqlite_places_t){.registry = NULL};
 }
 
-/* If memory is exhausted, the sensor's row is not remembered, and is looked up again the next
+/* If memory is exhausted, the sensor's row is not cached, so it is looked up again the next
  * time. */
 static void keep_place(ir_sqlite_places_t *places, const ir_sensor_t *sensor,
                        ir_sqlite_place_t place) {

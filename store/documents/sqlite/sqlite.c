@@ -139,8 +139,8 @@ static int keep_log_short(void *context, sqlite3 *db, const char *name, int page
     return SQLITE_OK;
 }
 
-/* Why the file cannot be made. After a refusal SQLite tries to open it for reading, and so reports
- * that it does not exist. */
+/* Why the file cannot be made. If the file cannot be created, SQLite tries to open it for reading
+ * and then reports only that it does not exist. */
 static int reason_of_folder(const char *path) {
     char *copy = strdup(path);
     const int reason = copy != NULL && access(dirname(copy), W_OK) != 0 ? errno : ENOENT;

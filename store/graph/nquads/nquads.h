@@ -30,12 +30,13 @@ typedef struct ir_nquads {
     bool lost;                /* it was set up, and has not been opened (again) since then */
     uint64_t stored;          /* picks since the directory was opened */
     int64_t since_ns;
-    unsigned wary; /* number of further puts that look up everything */
+    unsigned wary; /* number of further puts that must look up everything */
     ir_segment_t *segment;
     ir_segments_t *segments;
     ir_buffer_t lines;
     ir_buffer_t ids;
-    bool claiming;          /* the lines contain something known */
+    bool claiming;          /* the lines contain observations that another writer may already have
+                             * written */
     ir_nquads_load_t *load; /* a restore; or NULL */
 } ir_nquads_t;
 

@@ -50,7 +50,7 @@ static ir_status_t have_all_sealed(ir_nquads_t *graph, ir_segment_list_t *list, 
 }
 
 /* Calls `each`, under the exclusive lock, for every segment that existed at the beginning and is
- * sealed now. Workers may write in between. */
+ * sealed now. Workers may write between two segments. */
 typedef ir_status_t (*each_sealed_fn)(const ir_nquads_t *graph, const ir_segment_name_t *name,
                                       void *context, ir_error_t *error);
 static ir_status_t each_sealed(ir_nquads_t *graph, each_sealed_fn each, void *context,

@@ -43,7 +43,8 @@ ir_status_t ir_segment_append(ir_segment_t *segment, ir_buffer_t *lines, const i
                               size_t n_ids, ir_error_t *error);
 bool ir_segment_broken(const ir_segment_t *segment);
 
-/* Whether the appended data is still in place. IR_ERR_VANISHED says what happened to the file. */
+/* Checks that the appended data is still in its place. IR_ERR_VANISHED: it is not, and `error` says
+ * what happened to the file. */
 ir_status_t ir_segment_present(const ir_segment_t *segment, ir_error_t *error);
 
 int64_t ir_segment_size(const ir_segment_t *segment);

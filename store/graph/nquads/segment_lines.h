@@ -22,7 +22,8 @@ ir_status_t ir_segment_end(int fd, const char *path, int64_t *end, ir_error_t *e
 ir_status_t ir_segment_each_line(int fd, const char *path, int64_t begin, int64_t end,
                                  ir_each_line_fn each, void *context, ir_error_t *error);
 
-/* Adds the ids of the observations and revisions whose last line is there (ir_segment_subject). */
+/* Adds the ids of the observations and revisions whose last line is in that range
+ * (ir_segment_subject). */
 ir_status_t ir_segment_read_ids(int fd, const char *path, int64_t begin, int64_t end,
                                 ir_id_set_t *ids, ir_error_t *error);
 

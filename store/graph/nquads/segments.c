@@ -204,7 +204,8 @@ void ir_segments_free(ir_segments_t *segments) {
     free(segments);
 }
 
-/* Updates the array from the list; both are sorted. Moves the stems out of the list. */
+/* Updates the array from the list; both are sorted. The array takes over the stems (names without
+ * ending) of the list. */
 static bool follow(ir_segments_t *segments, ir_segment_list_t *list) {
     known_t *made = calloc(list->count > 0 ? list->count : 1, sizeof *made);
     if (made == NULL) {
@@ -221,8 +222,8 @@ static bool follow(ir_segments_t *segments, ir_segment_list_t *list) {
         } else {
             made[i] = (known_t){.stem = strdup(list->names[i].stem)};
             if (made[i].stem == NULL) {
-                /* Some known segments were already moved, so this starts again with an empty
-                 * list. */
+                /* Some known segments were already moved into `made`. So this forgets all of them
+                 * and leaves an empty list. */
                 for (size_t k = 0; k < i; k++) {
                     forget(&made[k]);
                 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define LINE_TRIPLES_MAX 16 /* approximate number for one observation */
+#define LINE_TRIPLES_MAX 16 /* approximate number of lines for one observation */
 #define REQUEST_LEAST 64    /* observations; smaller requests are not used */
 
 static ir_status_t put_quads(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
@@ -167,7 +167,8 @@ static ir_status_t put_in_requests(ir_sparql_t *graph, const ir_graph_pick_t *pi
     return status;
 }
 
-/* HTTP codes concern a proxy as often as the statements, so no code counts without proof. */
+/* An HTTP code may come from a proxy and have nothing to do with the statements. So no code counts
+ * without proof. */
 ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
                            ir_answer_t *answer) {
     ir_sparql_t *graph = store;

@@ -42,8 +42,9 @@ typedef struct ir_sparql {
     bool odd;          /* a 2xx answer had another shape: perhaps another server's */
     int code;          /* status code of the last answer */
     bool had_registry; /* at the last check */
-    bool doubtful;     /* it was unavailable since then, or was never checked */
-    bool lost;         /* it came back without the registry, and this was reported or is expected */
+    bool doubtful;     /* the server was unavailable since the last check, or was never checked */
+    bool lost;         /* the server came back without the registry, and this was reported or is
+                        * expected */
     uint64_t stored;   /* observations and revisions since it was set up */
 } ir_sparql_t;
 
