@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from typing import NamedTuple
 
 import pytest
 
@@ -24,10 +25,24 @@ sys.path.insert(0, str(ROOT))
 
 from platforms.lab.inventory import Inventory  # noqa: E402
 
-OUTSIDE = f"{BRIDGE}.100"
 NAMES = ("one", "two", "three")
-ADDRESSES = {name: f"{BRIDGE}.1{number}" for number, name in enumerate(NAMES, 1)}
-INVENTORY = f"""
+
+
+class Network(NamedTuple):
+    servers: dict  # {name: address}
+    outside: str
+    bits: int
+
+    @classmethod
+    def of(cls, prefix, bits):
+        return cls({name: f"{prefix}1{number}" for number, name in enumerate(NAMES, 1)}, f"{prefix}100", bits)
+
+    def of_server(self, name):
+        return [self.servers[name], *([self.outside] if name == "one" else [])]
+
+
+V4, V6 = Network.of(f"{BRIDGE}.", 24), Network.of(f"{BRIDGE_V6}:", 64)
+INVENTORY = """
 [river]
 formats = senml
 registry = river.ttl
@@ -35,30 +50,30 @@ registry = river.ttl
 connections-per-source = 1000
 new-connections-per-source = 1000
 requests-per-source = 100000
-queue-messages = {{messages}}
+queue-messages = {messages}
 [ir-worker]
-in-flight = {{batches}}
+in-flight = {batches}
 [server one]
-address = {ADDRESSES["one"]}
-outside = {OUTSIDE}
+address = {network.servers[one]}
+outside = {network.outside}
 roles = broker,documents,graph,balancer,gateway,worker
 [server two]
-address = {ADDRESSES["two"]}
+address = {network.servers[two]}
 roles = broker,documents,gateway,worker
 [server three]
-address = {ADDRESSES["three"]}
+address = {network.servers[three]}
 roles = broker,documents,gateway,worker
 """
 RATE, MOTES = 60, 40
 DEBIANS = ("rabbitmq-server", "haproxy", "mosquitto", "prometheus", "prometheus-blackbox-exporter", "epmd.socket", "epmd")
 
 
-def write(shared, messages=5000000, batches=4):
-    (shared / "inventory.conf").write_text(INVENTORY.format(messages=messages, batches=batches))
+def write(shared, network=V4, messages=5000000, batches=4):
+    (shared / "inventory.conf").write_text(INVENTORY.format(network=network, messages=messages, batches=batches))
 
 
-def addresses(name):
-    return [f"{each}/24" for each in (ADDRESSES[name], *([OUTSIDE] if name == "one" else []))]
+def addresses(name, network=V4):
+    return [f"{each}/{network.bits}" for each in network.of_server(name)]
 
 
 def empty(machine):
@@ -124,10 +139,10 @@ class Load:
         self.source = [f"--simulate={MOTES}", f"--seed={len(river.ledgers) + 1}"]
         secrets = f"{river.path}.secrets"
         passwords = harness.cluster.definitions.read_passwords(f"{secrets}/passwords")
-        argv = [BUILD / "ir-loadgen", *self.source, f"--target=https://{OUTSIDE}:443", f"--ca={secrets}/certificates/ca.pem",
+        argv = [BUILD / "ir-loadgen", *self.source, f"--target=https://{V4.outside}:443", f"--ca={secrets}/certificates/ca.pem",
                 f"--mote-tokens={secrets}/mote-tokens", f"--rate={RATE}", "--duration=30min", f"--out={self.folder}",
                 "--formats=senml", "--drain-timeout=120s"]
-        env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{passwords['loadgen']}@{ADDRESSES['one']}:5674"}
+        env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{passwords['loadgen']}@{V4.servers['one']}:5674"}
         self.log_path = river.shared.parent / f"load-{name}.log"
         self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen(argv, env=env, stdout=self.log, stderr=self.log)
@@ -153,7 +168,7 @@ def registry(shared):
     (shared / "river.ttl").write_text(harness.REGISTRY.read_text() + made.read_text())
 
 
-def first_observation(path, outside=OUTSIDE):
+def first_observation(path, outside):
     """Sends the first observation as the document does."""
     mote = Mote(path, MOTE)
     headers = {"Authorization": f"Bearer {mote.secret}", "Content-Type": harness.SENML_JSON}
@@ -174,11 +189,11 @@ def killed(machine):
     return re.findall(r"^river-.*(?:Killing process|status=9/KILL|timed out).*$", told, re.M)
 
 
-def assert_own_addresses(machine):
+def assert_own_addresses(machine, network):
     lines = machine.run("ss", "-Hltn").out.splitlines()
     found = {(line.split()[3].rpartition(":")[0].replace("[::ffff:", "").strip("[]"), int(line.split()[3].rpartition(":")[2]))
              for line in lines}
-    allowed = {ADDRESSES[machine.name], "127.0.0.1", "::1", *([OUTSIDE] if machine.name == "one" else [])}
+    allowed = {*network.of_server(machine.name), "127.0.0.1", "::1"}
     assert {address for address, _ in found} <= allowed, found
     assert {port for address, port in found if address in ("127.0.0.1", "::1")} <= {4369}, found
 
@@ -223,31 +238,47 @@ def interrupt_upgrade(machine):
     subprocess.run(words, capture_output=True, timeout=120, check=False)
 
 
+def cut_power_of(machine):
+    """In the middle of an upgrade."""
+    words = machine.argv("env", "IR_BUILD=/srv/shared/build", "/srv/river/platforms/ir-deploy", "/srv/shared/inventory.conf", machine.name)
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as called:
+        time.sleep(12)
+        machine.kill()
+        called.wait(60)
+    machine.start()
+
+
 def require_containers():
     if os.geteuid() != 0 or not shutil.which("lxc-start"):
         pytest.skip("containers on a bridge need root and LXC: tools/install lxc")
+
+
+def walk(machines, network):
+    """From empty machines to the first observation. Returns the servers and the River."""
+    write(machines.shared, network)
+    registry(machines.shared)
+    servers = {name: machines.make(name, *addresses(name, network)) for name in NAMES}
+    for each in servers.values():
+        empty(each)
+    told = servers["one"].deploy("--wait=5", good=(1,))
+    assert "waiting for two, three (mongod)" in told, told
+    deploy_all(servers.values())
+    river = River(machines.shared)
+    first_observation(river.path, network.outside if network is V4 else f"[{network.outside}]")
+    river.await_first()
+    assert counted(servers["two"]) == 1
+    for each in servers.values():
+        assert_own_addresses(each, network)
+        assert "changed: nothing" in each.deploy()
+    assert_figures(river)
+    return servers, river
 
 
 @pytest.mark.slow
 def test_three_servers(tmp_path):
     require_containers()
     with Machines(tmp_path, BRIDGE) as machines:
-        write(machines.shared)
-        registry(machines.shared)
-        servers = {name: machines.make(name, *addresses(name)) for name in NAMES}
-        for each in servers.values():
-            empty(each)
-        told = servers["one"].deploy("--wait=5", good=(1,))
-        assert "waiting for two, three (mongod)" in told, told
-        deploy_all(servers.values())
-        river = River(machines.shared)
-        first_observation(river.path)
-        river.await_first()
-        assert counted(servers["two"]) == 1
-        for each in servers.values():
-            assert_own_addresses(each)
-            assert "changed: nothing" in each.deploy()
-        assert_figures(river)
+        servers, river = walk(machines, V4)
         backup_and_restore(servers["two"], river)
         stop_and_reboot(servers["three"])
         upgrade_under_load(machines, servers, river)
@@ -255,28 +286,11 @@ def test_three_servers(tmp_path):
         lose_and_replace_the_first(machines, servers, river)
 
 
-ALL_IN_ONE = f"""
-[river]
-formats = senml
-[server one]
-address = {BRIDGE_V6}:11
-outside = {BRIDGE_V6}:100
-roles = broker,documents,graph,balancer,gateway,worker
-"""
-
-
 @pytest.mark.slow
-def test_one_server_by_ipv6(tmp_path):
+def test_three_servers_by_ipv6(tmp_path):
     require_containers()
     with Machines(tmp_path, BRIDGE, f"{BRIDGE_V6}:1/64") as machines:
-        (machines.shared / "inventory.conf").write_text(ALL_IN_ONE)
-        one = machines.make("one", f"{BRIDGE_V6}:11/64", f"{BRIDGE_V6}:100/64")
-        empty(one)
-        one.deploy()
-        river = River(machines.shared)
-        first_observation(river.path, f"[{BRIDGE_V6}:100]")
-        river.await_first()
-        assert counted(one) == 1
+        walk(machines, V6)
 
 
 def stop_and_reboot(machine):
@@ -299,7 +313,9 @@ def upgrade_under_load(machines, servers, river):
     new_build(machines.shared)
     write(machines.shared, messages=4000000, batches=5)
     interrupt_upgrade(servers["one"])
-    for name in NAMES:
+    print(upgrade(servers["one"]))
+    cut_power_of(servers["two"])
+    for name in ("two", "three"):
         print(upgrade(servers[name]))
     summary = one.end()
     print({key: summary[key] for key in ("messages_sent", "messages_confirmed", "order_violations")})
@@ -329,15 +345,17 @@ def lose_and_replace(machines, servers, river):
 
 
 def lose_and_replace_the_first(machines, servers, river):
-    """The one with the balancer and the graph. Meanwhile no mote can connect, but the stores of the others can be
-    restarted. The graph is restored."""
+    """The one with the balancer and the graph. Meanwhile no mote can connect: motes keep what they measure. The stores of
+    the others can be restarted. The graph is restored."""
+    load = Load(river, "first")
+    time.sleep(5)
+    load.assert_alive()
     new = replaced(machines, servers, "one")
     servers["two"].run("systemctl", "restart", "river-documents", seconds=120)
     servers["two"].run("/opt/river/ready", "120", "documents", seconds=200)
     print(upgrade(new))
     print(servers["two"].deploy("restore", "/srv/backups", "--store", "graph"))
     before = river.observations()
-    load = Load(river, "after")
-    harness.wait_for(lambda: river.observations() > before, "the first message to be stored", 120, 1)
+    harness.wait_for(lambda: river.observations() > before, "a message to be stored", 120, 1)
     assert_clean(load.end())
     river.assert_exact()
