@@ -1,8 +1,10 @@
 """Exchanges, queues and bindings that vanish while workers run are declared again, and this is reported."""
 
+import pika
 import pytest
 
 import harness
+import rabbitmq
 
 PARTITIONS = 8
 EXCHANGES = ("ir.observations", "ir.processed", "ir.rejected", "ir.workers")
@@ -111,3 +113,17 @@ def test_a_batch_that_waits_for_an_exchange(pipeline, messages):
     assert worker.metric("ir_messages_acknowledged_total") >= 600
     pipeline.stop_workers()
     pipeline.assert_exactly(messages[:600])
+
+
+class Broker(harness.Broker):
+    scripts = (rabbitmq.STAMP, rabbitmq.HERE / "start-vhosts.erl")
+
+
+def test_a_virtual_host_that_is_down(tmp_path):
+    """It is in the cluster's database, but was not started on this node, which refuses every connection."""
+    with Broker(tmp_path / "broker") as broker:
+        host = broker.new_host()
+        broker.control("eval", f'rabbit_vhost_sup_sup:stop_and_delete_vhost(<<"{host}">>).')
+        harness.wait_for(lambda: broker.control("eval", f'rabbit_vhost_sup_sup:is_vhost_alive(<<"{host}">>).') == "true\n",
+                         "the virtual host to be started", 60, 1)
+        pika.BlockingConnection(pika.URLParameters(f"{broker.uri}/{host}")).close()

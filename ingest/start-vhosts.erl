@@ -1,0 +1,25 @@
+%% Starts the virtual hosts that are down on this node. Start the broker with `-run file script start-vhosts.erl`.
+%%
+%% When a virtual host is made, RabbitMQ 3.10 starts it on the nodes that run. When a node starts, it starts those that
+%% exist. If a cluster's nodes start for the first time together, one may make the virtual host when another has passed
+%% this step, but does not run yet. Then it stays down there: the node answers, and refuses every connection. It also
+%% stays down if its processes end because of an error.
+spawn(fun() ->
+    Start = fun(Host) ->
+        rabbit_log:warning("the virtual host ~s is down on this node; starting it", [Host]),
+        case catch rabbit_vhost_sup_sup:start_vhost(Host, node()) of
+            {ok, _Supervisor} -> ok;
+            ok -> ok;
+            Why -> rabbit_log:error("the virtual host ~s cannot be started: ~p", [Host, Why])
+        end
+    end,
+    Watch = fun Watch() ->
+        % RabbitMQ is stopped while this node is in a minority.
+        _ = (catch [Start(Host) || rabbit:is_running(), Host <- rabbit_vhost:list_names(),
+                                   not rabbit_vhost_sup_sup:is_vhost_alive(Host)]),
+        timer:sleep(2000),
+        Watch()
+    end,
+    ok = rabbit:await_startup(),
+    Watch()
+end).
