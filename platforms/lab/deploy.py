@@ -127,6 +127,7 @@ class Deployment:
             ports.check_own(address)
         self.check_data()
         self.check_settings(files)
+        self.check_leaving()
         self.check_ports()
 
     def check_data(self):
@@ -154,6 +155,19 @@ class Deployment:
                                     f"--settings={files.wanted[path]}"], good=None)
                 if done.status != 0:
                     raise LabError(f"{name}: {done.err.strip().replace(str(files.wanted[path]), path)}")
+
+    def check_leaving(self):
+        """Refuses to end a service that the inventory no longer lists while others, or its data, need it."""
+        for name in self.supervisor.left_over():
+            role = self.root / "etc" / "river" / "services" / name / "role"
+            script = self.script(f"roles/{role.read_text().strip()}/may-leave", name) if role.exists() else [""]
+            if not Path(script[0]).exists() or not running.process(self.root, name):
+                continue
+            done = command.run(script, seconds=200, good=None, env=self.environment())
+            if done.status != 0:
+                why = " ".join((done.out + done.err).split())[-300:]
+                raise LabError(f"the inventory no longer gives {self.server.name} the service {name}, which cannot leave: {why}; give "
+                               "it back until the workers have emptied the queues, or drain the broker (docs/howto/upgrade.md)")
 
     def check_ports(self):
         places = self.inventory.services.ports(self.server)
@@ -252,6 +266,7 @@ def up(deployment, seconds, new_stores=False):
     with deployment.files() as files:
         deployment.check(files)
         plan = deployment.plan(files)
+        ended = deployment.supervisor.left_over()
         deployment.supervisor.prepare()
         deployment.make_folders()
         files.put(files.changes())
@@ -259,7 +274,8 @@ def up(deployment, seconds, new_stores=False):
             plan |= {name: (running.RESTART, []) for name in keeping.allow_new_stores(deployment)
                      if plan[name][0] != running.START}
         deployment.carry_out(plan, seconds)
-    told = ", ".join(name for name, (action, _) in plan.items() if action != running.SAME) or "nothing"
+    told = ", ".join([*(name for name, (action, _) in plan.items() if action != running.SAME),
+                      *(f"{name} ended" for name in ended)]) or "nothing"
     deployment.say(f"{', '.join(deployment.server.roles)} ready after {time.monotonic() - begin:.1f} s; changed: {told}")
 
 
@@ -288,7 +304,9 @@ def find_secrets(arguments, inventory, scratch):
         if others:
             raise LabError(f"{secrets} is not there, but {', '.join(sorted(set(others)))} runs: copy the folder from there")
         if (Path(arguments.root) / "etc" / "river" / "order").exists():
-            raise LabError(f"{secrets} is not there, but {arguments.server} was deployed with it: restore the folder from a backup")
+            beside = [each.name for each in sorted(secrets.parent.glob("*.secrets"))]
+            what = f"rename {', or '.join(beside)}, if that is it" if beside else "restore the folder from a backup"
+            raise LabError(f"{secrets} is not there, but {arguments.server} was deployed with such a folder: {what}")
     if arguments.dry_run:
         inventory.services.directory = scratch / "secrets"
         if secrets.exists():

@@ -102,12 +102,12 @@ class Systemd:
 
     def left_over(self):
         """Services that have a unit and that the inventory no longer lists."""
-        known = {unit(name) for name, _ in self.services}
-        return sorted(each.name for each in UNITS.glob("river-*.service") if each.name not in known)
+        found = {each.name.removeprefix("river-").removesuffix(".service") for each in UNITS.glob(unit("*"))}
+        return sorted(found - {name for name, _ in self.services})
 
     def remove(self, name):
-        self.control("disable", "--now", name)
-        (UNITS / name).unlink()
+        self.control("disable", "--now", unit(name))
+        (UNITS / unit(name)).unlink()
         self.control("daemon-reload")
 
     def stop(self):

@@ -210,7 +210,10 @@ def test_lost_secrets_are_not_made_again(tmp_path):
     order = tmp_path / "one" / "etc" / "river" / "order"
     order.parent.mkdir(parents=True)
     order.touch()
-    assert "inventory.conf.secrets is not there, but one was deployed with it" in deploy(path, "one", good=1)
+    told = "inventory.conf.secrets is not there, but one was deployed with such a folder: "
+    assert f"{told}restore the folder from a backup" in deploy(path, "one", good=1)
+    (tmp_path / "before.conf.secrets").mkdir()  # of an inventory that was renamed
+    assert f"{told}rename before.conf.secrets, if that is it" in deploy(path, "one", good=1)
     assert not Path(f"{path}.secrets").exists()
 
 
