@@ -379,7 +379,7 @@ CONFDIR = $(DESTDIR)$(SYSCONFDIR)/intelligent-river
 SCRIPTS := platforms/ir-platform platforms/ir-deploy monitoring/ir-top
 # The installed tree looks like the sources, so that paths in messages and documents hold in both.
 INSTALLED_TREES := platforms $(wildcard packaging/systemd monitoring)
-INSTALLED_FILES := tools/install tests/requirements.txt ingest/guard.py ingest/interrupt.py ingest/private.py ingest/cache.py ingest/until.py ingest/ini.py ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
+INSTALLED_FILES := tools/install tests/requirements.txt ingest/guard.py ingest/interrupt.py ingest/atomic.py ingest/cache.py ingest/until.py ingest/ini.py ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
                    $(wildcard ingest/*.erl) ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/motes.py ingest/carry.py \
                    ingest/cut.py ingest/drained.py ingest/make-certificates ingest/check-data
 INSTALLED_DOCUMENTS := README.md CHANGELOG.md LICENSE feed/README.md loadgen/README.md bench/README.md docs examples

@@ -18,9 +18,9 @@ import stat
 import sys
 from pathlib import Path
 
+import atomic
 import guard
 import nodes as list_of_nodes
-import private
 
 STATIC = Path(__file__).resolve().parent / "definitions.json"
 LIMITS = {"ir-observations": "queue", "ir-rejected": "rejected"}  # policy: prefix of its limits in the list of nodes
@@ -64,7 +64,7 @@ def complete_passwords(path, users):
     if missing:
         before = Path(path).read_text(encoding="utf-8") if os.path.exists(path) else ""
         lines = [f"{user} {passwords[user]}\n" for user in missing]
-        private.write(path, "".join([before if before.endswith("\n") or not before else before + "\n", *lines]))
+        atomic.write(path, "".join([before if before.endswith("\n") or not before else before + "\n", *lines]))
     return passwords
 
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import atomic
 import definitions
 import guard
 import nodes as list_of_nodes
@@ -34,20 +35,17 @@ def issue(program, source, hashes, kept):
     """Makes tokens for the motes of `source` (a list of names or a registry) that have none in the file `hashes`, with
     ir-ingest (`program`). Adds their lines to the file `kept`. Returns whether there were any. Both files are replaced
     by complete ones, `kept` first: a hash without its token would lock the mote out."""
-    files = {Path(each): Path(f"{each}.new") for each in (kept, hashes)}
-    try:
+    with atomic.replacing(hashes) as new_hashes, atomic.replacing(kept) as new_kept:  # `kept` ends first
+        files = {Path(kept): new_kept, Path(hashes): new_hashes}
         for old, new in files.items():
-            new.unlink(missing_ok=True)
             if old.exists():
                 shutil.copy(old, new)
         grew = append_issued(program, source, *files.values())
-        for old, new in files.items():
-            if grew or not old.exists() and new.exists():
-                os.replace(new, old)
+        if not grew:
+            for old, new in files.items():
+                if old.exists():
+                    new.unlink()
         return grew
-    finally:
-        for new in files.values():
-            new.unlink(missing_ok=True)
 
 
 def append_issued(program, source, kept, hashes):
@@ -57,7 +55,6 @@ def append_issued(program, source, kept, hashes):
         done = subprocess.run(argv, stdout=out, stderr=subprocess.PIPE, text=True, timeout=ISSUE_SECONDS, check=False)
         if done.returncode != 0:
             raise list_of_nodes.NodesError(done.stderr.strip())
-        os.fsync(out.fileno())
         return os.fstat(out.fileno()).st_size > before
 
 

@@ -8,9 +8,10 @@ Prometheus' machine, connects to it.
 """
 
 import json
-import os
 import re
 from pathlib import Path
+
+import atomic
 
 HERE = Path(__file__).resolve().parent
 FILES = ("prometheus.yml", "rules.yml", "alerts.yml")
@@ -46,10 +47,8 @@ def doors_file(doors, blackbox):
 
 
 def write_file(path, text):
-    """At once: Prometheus watches the targets."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    """Prometheus watches the targets."""
+    atomic.write(path, text, atomic.PUBLIC, lasting=False)
 
 
 def write(folder, targets, doors, blackbox=BLACKBOX, pace=1):

@@ -19,6 +19,7 @@ import servers
 import stack
 import variables
 from load import Load
+from servers import atomic
 from stack import ROOT, StackError, UsageError, say
 
 sys.path.insert(0, str(ROOT))
@@ -111,7 +112,7 @@ class GuestStack:
     def start(self):
         self.out.mkdir(parents=True, exist_ok=True)
         for name in ("tokens", "mote-tokens"):
-            servers.write_private(self.out / name, "")
+            atomic.write(self.out / name, "", atomic.PRIVATE)
         platform = registry.load(self.settings.platform, self.lab)
         verbs.require_host(platform)
         kind = choose_kind(platform, self.settings.kind)

@@ -22,6 +22,7 @@ import servers
 import stack
 import variables
 from river import River
+from servers import atomic
 from stack import SIMULATED, StackError, say, show
 
 DATA = stack.ROOT / "loadgen" / "usgs_river_observations.csv.gz"
@@ -116,9 +117,7 @@ class Load:
 
     def put_registry(self, path, text):
         """Writes the file and updates its graph; an empty file empties the graph."""
-        beside = path.with_suffix(".new")
-        beside.write_bytes(text)
-        beside.rename(path)
+        atomic.write(path, text, atomic.PUBLIC, lasting=False)
         stores = [f"--{key}={self.description[key]}" for key in ("documents", "graph")]
         self.call("ir-store", "init", *stores, f"--registry={path}")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import servers
+from servers import atomic
 
 
 class Endpoint:
@@ -142,7 +143,7 @@ def issue_tokens(build, motes, tokens):
 
 def write_tokens(path, tokens):
     """Writes tokens in the form that ir-loadgen reads."""
-    servers.write_private(path, "".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+    atomic.write(path, "".join(f"{mote} {token}\n" for mote, token in tokens.items()), atomic.PRIVATE)
 
 
 def drop_tokens(path, prefix):
@@ -150,7 +151,7 @@ def drop_tokens(path, prefix):
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     kept = [each for each in lines if not each.startswith(prefix)]
     if kept != lines:
-        servers.write_private(path, "".join(kept))
+        atomic.write(path, "".join(kept), atomic.PRIVATE)
 
 
 @dataclass(frozen=True)

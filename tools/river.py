@@ -16,6 +16,7 @@ import programs
 import servers
 import stack
 import variables
+from servers import atomic
 from stack import PROGRAMS, SIMULATED, Claim, StackError, UsageError, say, show
 
 CHOICES = ("BROKERS", "GATEWAYS", "WORKERS", "DOCUMENTS", "GRAPH", "FORMATS", "LISTEN")
@@ -82,9 +83,7 @@ class River:
             raise StackError(f"{show(self.kept)} cannot be read ({error}); repair it, or start over with FRESH=1") from error
 
     def write(self, known):
-        beside = self.kept.with_suffix(".new")
-        beside.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-        beside.rename(self.kept)
+        atomic.write(self.kept, json.dumps(known, indent=2) + "\n", atomic.PUBLIC, lasting=False)
 
     def choose(self, known, environment):
         """The options of this start: those that are given, else the previous ones, else the defaults."""
@@ -168,7 +167,7 @@ class River:
     def started(self, description):
         """Called when everything runs: the stack keeps running after this program ends."""
         state = {"description": description, "processes": servers.let_go(), "boot": servers.boot_id()}
-        servers.write_private(self.state, json.dumps(state, indent=2) + "\n")
+        atomic.write(self.state, json.dumps(state, indent=2) + "\n", atomic.PRIVATE)
 
     def stop(self):
         """Stops all processes, including those that an interrupted start left; returns their number."""

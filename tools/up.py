@@ -24,6 +24,7 @@ import servers
 import stack
 import variables
 from river import CHOICES, KeptPorts, River
+from servers import atomic
 from stack import PROGRAMS, StackError, UsageError, say, show
 
 
@@ -138,7 +139,7 @@ def start(river, environment):
     forget(description, gone)
     password = cluster.definitions.read_passwords(description["passwords"])["loadgen"]
     river.settings.unlink(missing_ok=True)  # in earlier versions this user had no password and other rights
-    servers.write_private(river.settings, ready_commands.settings(description, river.settings, password))
+    atomic.write(river.settings, ready_commands.settings(description, river.settings, password), atomic.PRIVATE)
     river.started(description)
     return description
 
@@ -179,7 +180,7 @@ def enter_motes(river):
     made = stack_of(river, known["choices"], known["ports"])
     made.issue_tokens()
     users = river.folder / "brokers" / "motes.json"
-    servers.write_private(users, json.dumps(cluster.motes.users(made.cluster.mote_tokens)))
+    atomic.write(users, json.dumps(cluster.motes.users(made.cluster.mote_tokens)), atomic.PRIVATE)
     made.cluster.members[0].control("import_definitions", str(users))
 
 

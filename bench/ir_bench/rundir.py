@@ -21,6 +21,7 @@ import os
 import re
 from pathlib import Path
 
+import atomic
 import guard
 
 FORMAT = 1  # increases with every change of these files that another version of this package cannot read
@@ -43,12 +44,7 @@ class Folder:
         self.write_text(name, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
     def write_text(self, name, text):
-        fresh = self.path / f".{name}.new"
-        with open(fresh, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path / name)
+        atomic.write(self.path / name, text, atomic.PUBLIC)
 
     def has(self, name):
         return (self.path / name).is_file()

@@ -15,6 +15,8 @@ import urllib.parse
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import atomic
+
 from ..lab import network
 from ..lab.clean import Undo, attempt
 from ..lab.errors import LabError, Unsupported
@@ -147,11 +149,10 @@ class Depot:
 
     def fetch(self):
         """Fetches the disk and replaces the old one here."""
-        part = self.disk.with_suffix(".part")
         self.connection.virsh("pool-refresh", self.pool)
-        words = ["vol-download", "--sparse", "--pool", self.pool, self.disk.name, str(part)]
-        self.connection.virsh(*words, seconds=SECONDS)
-        os.replace(part, self.disk)
+        with atomic.replacing(self.disk, lasting=False) as part:
+            words = ["vol-download", "--sparse", "--pool", self.pool, self.disk.name, str(part)]
+            self.connection.virsh(*words, seconds=SECONDS)
 
     def clear(self):
         """Deletes the guest's own files on the other host. Kernel and initrd stay for the next guest."""

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import atomic
 from cache import cache_directory
 
 from ..lab.command import need, output, run
@@ -109,8 +110,5 @@ def prove(kernel, accelerator):
     except (OSError, ValueError, TypeError):
         pass
     proof = boot(kernel, accelerator)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(proof._asdict()) + "\n", encoding="utf-8")
-    os.replace(part, kept)
+    atomic.write(kept, json.dumps(proof._asdict()) + "\n", atomic.PUBLIC, lasting=False)
     return proof

@@ -13,6 +13,8 @@ import os
 import re
 from pathlib import Path
 
+import atomic
+
 from . import registry
 from .errors import LabError, Unsupported
 
@@ -71,9 +73,7 @@ class Journal:
         if not any(self.values.values()):
             self.path.unlink(missing_ok=True)
             return
-        part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(self.values, indent=2) + "\n", encoding="utf-8")
-        os.replace(part, self.path)
+        atomic.write(self.path, json.dumps(self.values, indent=2) + "\n", atomic.PUBLIC, lasting=False)
 
     def set(self, path, text, name):
         entry = self.values["set"].setdefault(str(path), {"before": current(path), "want": text, "guests": []})

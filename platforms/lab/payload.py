@@ -25,6 +25,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import atomic
+
 from . import command, debian, release
 from .errors import LabError
 from .finding import look
@@ -116,11 +118,10 @@ def write_programs(folder, suite=""):
 
 def strip(source, target):
     """Copies a program, without debugging symbols if strip is available. The target may be running."""
-    part = target.with_name(target.name + ".new")
-    shutil.copy(source, part)
-    if shutil.which("strip"):
-        command.run(["strip", "--strip-debug", part])
-    os.replace(part, target)
+    with atomic.replacing(target, lasting=False) as part:
+        shutil.copy(source, part)
+        if shutil.which("strip"):
+            command.run(["strip", "--strip-debug", part])
 
 
 def write_settings(lab, guest, folder, owner=0):
@@ -198,15 +199,12 @@ def variables(lab, guest):
 
 
 def write_drive(lab, guest, path):
-    """Writes the payload as a raw ext4 image, first beside `path`, then renames it."""
+    """Writes the payload as a raw ext4 image."""
     path = Path(path)
-    part = path.with_name(path.name + ".part")
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, atomic.replacing(path, lasting=False) as part:
         os.chmod(folder, 0o755)
         write_tree(lab, guest, folder)
         used = sum(each.stat().st_size + 4096 for each in Path(folder).rglob("*"))
         size = (used * 5 // 4 >> 20) + 4
-        part.unlink(missing_ok=True)
         mke2fs = [command.need("mke2fs", "platforms"), "-q", "-t", "ext4", "-L", LABEL, "-O", "^has_journal"]
         command.run([*mke2fs, "-E", "root_owner=0:0", "-d", folder, part, f"{size}M"])
-    os.replace(part, path)

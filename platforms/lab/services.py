@@ -18,11 +18,11 @@ import re
 import secrets
 from pathlib import Path
 
+import atomic
 import definitions
 import haproxy
 import motes
 import nodes as list_of_nodes
-import private
 import rabbitmq
 
 from . import command, mongodb, payload, roles
@@ -213,7 +213,7 @@ class Services:
         use."""
         path = self.directory / name
         if not path.exists():
-            private.write(path, secrets.token_hex(20))
+            atomic.write(path, secrets.token_hex(20))
         text = path.read_text(encoding="ascii")
         if not text.strip():
             raise LabError(f"{path} is empty; copy it from another server, or from a backup")

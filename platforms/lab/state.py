@@ -17,6 +17,8 @@ import os
 import shutil
 from pathlib import Path
 
+import atomic
+
 from .clean import remove_tree
 from .errors import LabError
 from .guest import Guest
@@ -90,11 +92,8 @@ class Lab:
             raise LabError(f"{path}: {error}; repair it, or check what still runs and remove the folder") from error
 
     def save(self, guest):
-        directory = self.guest_directory(guest)
-        directory.mkdir(parents=True, exist_ok=True)
-        part = directory / "guest.json.part"
-        part.write_text(json.dumps(guest.to_json(), indent=2) + "\n", encoding="utf-8")
-        os.replace(part, directory / "guest.json")
+        text = json.dumps(guest.to_json(), indent=2) + "\n"
+        atomic.write(self.guest_directory(guest) / "guest.json", text, atomic.PUBLIC, lasting=False)
 
     def forget(self, guest):
         """Deletes the guest's folder. Unmount everything below it first."""

@@ -3,6 +3,8 @@ in the order of ROLES and stop in the reverse order, also when the machine shuts
 
 from pathlib import Path
 
+import atomic
+
 from . import command
 from .roles import ROLES, in_order
 from .places import PROJECT
@@ -85,9 +87,7 @@ class Systemd:
             (UNITS / OF_BEFORE).unlink()
         texts = {unit(name): files["unit"] for name, files in self.units().items()} | {TARGET: TARGET_TEXT}
         for name, text in texts.items():
-            part = UNITS / f".{name}.new"
-            part.write_text(text, encoding="utf-8")
-            part.replace(UNITS / name)
+            atomic.write(UNITS / name, text, atomic.PUBLIC, lasting=False)
         self.control("daemon-reload")
         self.control("enable", *texts)
 

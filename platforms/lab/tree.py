@@ -9,6 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
+import atomic
+
 PARTS = ("opt/river", "etc/river")
 SERVERS = "opt/river/servers/"  # large programs of other vendors: compared by size and time
 SECRET = "etc/river/services/"
@@ -48,30 +50,19 @@ class Tree:
         return self.owner if path.startswith(SECRET) else None
 
     def put(self, changes):
+        caller = os.geteuid(), os.getegid()
         for path, change in changes.items():
             there = self.root / path
             if change == "gone":
                 there.unlink(missing_ok=True)
                 continue
             self.make_folder(there.parent)
-            part = there.with_name(there.name + ".new")
-            self.copy(path, part)
-            part.chmod(self.mode(path))
-            if owner := self.owner_of(path):
-                os.chown(part, *owner)
-            os.replace(part, there)
+            with atomic.replacing(there, self.mode(path), self.owner_of(path) or caller, lasting=False) as part:
+                shutil.copy2(self.wanted[path], part)
         for part in PARTS:
             for folder in sorted((self.root / part).rglob("*/"), reverse=True):
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
-
-    def copy(self, path, part):
-        """An error names the file that cannot be written: its disk may be another one than that of the source."""
-        try:
-            shutil.copy2(self.wanted[path], part)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OSError(error.errno, error.strerror, str(self.root / path)) from error
 
     def make_folder(self, folder):
         if not folder.exists():

@@ -6,9 +6,10 @@ Deleting the two folders removes everything.
     RUN                sockets and state; short, since a socket's path has at most 107 bytes
 """
 
-import os
 import shutil
 from pathlib import Path
+
+import atomic
 
 from ..lab import command
 from ..lab.access import pipe
@@ -64,10 +65,7 @@ class Engine:
         once."""
         path = self.folder / f"{name}-{digest(text)}.conf"
         if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}")
-            part.write_text(text, encoding="utf-8")
-            part.rename(path)
+            atomic.write(path, text, atomic.PUBLIC, lasting=False)
         return path
 
     def run(self, *words, seconds=SECONDS, **options):

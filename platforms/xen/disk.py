@@ -14,6 +14,8 @@ import json
 import os
 from pathlib import Path
 
+import atomic
+
 from ..lab.command import need, output, run
 from ..lab.errors import LabError, Unsupported
 
@@ -33,12 +35,8 @@ def bytes_of(path, kind):
 
 def copy_file(source, target):
     """Copies a file, sharing blocks if the filesystem can and keeping holes. The target appears only when complete."""
-    part = f"{target}.part"
-    try:
+    with atomic.replacing(target, lasting=False) as part:
         run(["cp", "--reflink=auto", "--sparse=always", source, part], seconds=COPY_SECONDS)
-        os.replace(part, target)
-    finally:
-        Path(part).unlink(missing_ok=True)
 
 
 def overlay_over(backing, kind, target, size=None):

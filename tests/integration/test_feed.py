@@ -20,6 +20,7 @@ import pytest
 
 import harness
 from harness import servers
+from servers import atomic
 
 ELBE = harness.ROOT / "tests" / "data" / "feed" / "elbe.ttl"
 LOGGER = """[gauge]
@@ -103,7 +104,7 @@ class Feed:
 
     def write_tokens(self, text):
         path = self.directory / "mote-tokens"
-        servers.write_private(path, text)
+        atomic.write(path, text, atomic.PRIVATE)
         return path
 
     def call(self, *more, target=True, seconds=120):
@@ -728,7 +729,7 @@ def test_the_examples_of_the_readme(tmp_path):
     assert len(examples) >= 5
     for number, example in enumerate(examples):
         path = Path(tmp_path / f"{number}.ini")
-        servers.write_private(path, example)
+        atomic.write(path, example, atomic.PRIVATE)
         done = subprocess.run([harness.BUILD / "ir-feed", f"--map={path}", "--check"], capture_output=True, text=True,
                               timeout=60, check=False, stdin=subprocess.DEVNULL)
         assert done.returncode != 2, f"{example}\n{done.stdout}{done.stderr}"

@@ -15,8 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ingest"))
 
 import interrupt  # noqa: E402,F401 - before the other modules
+import atomic  # noqa: E402
 from cache import cache_directory  # noqa: E402
-from private import write as write_private  # noqa: E402
 from until import wait_until  # noqa: E402
 
 from .broker import PortMapper, RabbitMQ, other_rabbitmq, usual_rabbitmq  # noqa: E402
@@ -47,7 +47,7 @@ GRAPH_SERVERS = {"fuseki": Fuseki, "oxigraph": Oxigraph, "virtuoso": Virtuoso}
 
 __all__ = [
     "DOCUMENT_SERVERS", "GRAPH_SERVERS", "HOST", "Fuseki", "MongoDB", "Oxigraph", "PortMapper", "Process", "RabbitMQ", "Server",
-    "ServerError", "Startable", "Virtuoso", "boot_id", "cache_directory", "find_program", "first_line", "free_ports", "http_request", "kill_all",
+    "ServerError", "Startable", "Virtuoso", "atomic", "boot_id", "cache_directory", "find_program", "first_line", "free_ports", "http_request", "kill_all",
     "let_go", "listens", "other_rabbitmq", "port_fault", "record_in", "recorded", "start_time", "stop_all", "stop_kept",
-    "stop_on_signals", "tail", "usual_rabbitmq", "wait_until", "write_private",
+    "stop_on_signals", "tail", "usual_rabbitmq", "wait_until",
 ]

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import atomic
 import guard
-import private
 from until import wait_until
 
 STOP_SECONDS = 20
@@ -41,7 +41,7 @@ def record_in(path, more=False):
     global _journal  # noqa: PLW0603 - one for the program
     _journal = Path(path)
     if not more:
-        private.write(_journal, f"{boot_id()}\n", lasting=False)
+        atomic.write(_journal, f"{boot_id()}\n", atomic.PRIVATE, lasting=False)
 
 
 def recorded(path):

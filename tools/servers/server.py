@@ -4,7 +4,7 @@ import http.client
 import os
 from pathlib import Path
 
-import private
+import atomic
 from until import wait_until
 
 from .ports import HOST, free_ports
@@ -110,7 +110,7 @@ class Server(Startable):
 
     def write_files(self):
         for name, text in self.files().items():
-            private.write(self.directory / name, text, lasting=False)
+            atomic.write(self.directory / name, text, atomic.PRIVATE, lasting=False)
 
     def ready(self):
         raise NotImplementedError
