@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 /* `registry` may be NULL. `*good`: every file could be read, and every sensor in a row or in the
- * mapping is registered, for its mote and with a convertible unit. */
+ * mapping is registered for its mote, with a unit that the row's unit converts to. */
 ir_status_t ir_feed_check(const ir_map_t *map, const ir_registry_t *registry, bool *good,
                           ir_error_t *error);
 

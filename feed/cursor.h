@@ -29,8 +29,9 @@ typedef struct ir_cursor {
     ir_row_place_t head; /* where the current head begins */
     uint64_t told;       /* faults up to this line have been reported */
     int64_t size;        /* the file's size at the last read */
-    bool whole;          /* … when the whole file was read and confirmed */
-    bool has_last;       /* id of a confirmed pack that begins at `at` and may still grow */
+    bool whole;          /* `size` was the file's size when the whole file was read and confirmed */
+    bool has_last;       /* the id of a confirmed pack that begins at `at` and to which later rows
+                          * may be added */
     ir_id_t last;
     ir_tracks_t *tracks; /* owned */
 } ir_cursor_t;

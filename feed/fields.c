@@ -109,7 +109,7 @@ bool ir_fields_split(char *row, size_t size, const ir_dialect_t *dialect, ir_fie
     for (size_t at = 0;; at++) {
         at = skip_blanks(row, at, size, separator);
         if (separator == ' ' && at == size && fields->count > 0) {
-            return true; /* trailing blanks do not form a field */
+            return true; /* trailing blanks are not another field */
         }
         if (fields->count == IR_FIELDS_MAX) {
             return false;

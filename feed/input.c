@@ -168,7 +168,7 @@ static ir_status_t compare(ir_input_t *input, ir_input_tools_t *tools, int fd, i
                            : status;
 }
 
-/* Reads the current head first, if reading continues elsewhere, and then continues there. */
+/* Reads from the cursor on. If that is after the current head, reads the head first. */
 static ir_status_t read_from(ir_input_t *input, ir_input_tools_t *tools, int fd, size_t limit,
                              ir_error_t *error) {
     const ir_row_place_t at = input->cursor.at;

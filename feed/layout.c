@@ -69,7 +69,7 @@ static ir_status_t number_names(ir_layout_t *layout, ir_error_t *error) {
 
 /* ---- columns ---- */
 
-/* The end of a message about a missing column: which ones there are. */
+/* The end of a message about a missing column: the names of the existing ones. */
 static const char *columns_text(const ir_layout_t *layout, char out[static COLUMNS_SIZE]) {
     char listed[COLUMNS_SIZE - 64];
     ir_buffer_t names;

@@ -28,7 +28,7 @@ typedef struct ir_layout {
 } ir_layout_t;
 
 /* `names` NULL: columns are named 1, 2, … Fails when the time, the zone or the mote has no column,
- * when no value has one, or when a name is that of several columns or matches several. */
+ * when no value has a column, or when a name fits several columns. */
 ir_status_t ir_layout_make(const ir_position_t *position, ir_encoding_t *encoding,
                            const ir_fields_t *names, ir_layout_t **layout, ir_error_t *error);
 void ir_layout_free(ir_layout_t *layout);

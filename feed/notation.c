@@ -23,7 +23,7 @@ static const struct {
     {IR_THOUSANDS_APOSTROPHE, "\xe2\x80\x99"}, /* right single quotation mark */
 };
 
-/* The bytes of the sign of thousands with which a text begins; 0: it begins with none. */
+/* The size of the thousands separator at the beginning of a text; 0: there is none. */
 static size_t sign_size(ir_view_t text, ir_thousands_t thousands) {
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         const size_t size = strlen(signs[i].sign);
@@ -43,8 +43,8 @@ static size_t count_digits(ir_view_t text) {
     return count;
 }
 
-/* Copies the digits before the decimal sign without the signs between their groups. Returns the
- * bytes read; false in `*good` if a group has another size than three. */
+/* Copies the digits before the decimal sign, without the separators. Returns the number of bytes
+ * read. `*good` is false if a group does not have three digits. */
 static size_t copy_whole(ir_view_t text, ir_thousands_t thousands, char *copy, size_t *size,
                          bool *good) {
     size_t at = 0;
@@ -114,7 +114,7 @@ static bool has_sign(ir_view_t text, ir_thousands_t thousands) {
     return false;
 }
 
-/* Appends the settings of `other` that differ from the given ones. */
+/* Appends those settings of `other` that differ from the settings in use. */
 static size_t suggest(ir_notation_t given, ir_notation_t other, char *out, size_t size) {
     static const char *const decimals[] = {"point", "comma"};
     static const char *const thousands[] = {"none", "point", "comma", "space", "apostrophe"};

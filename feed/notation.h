@@ -1,4 +1,5 @@
-/* How a file writes numbers: the decimal sign, and a sign between groups of three digits. */
+/* How a file writes numbers: the decimal sign, and a thousands separator between groups of three
+ * digits. */
 #ifndef IR_FEED_NOTATION_H
 #define IR_FEED_NOTATION_H
 
@@ -27,13 +28,14 @@ typedef struct ir_notation {
 /* Whether both signs are the same, so that no number could be read. */
 bool ir_notation_clashes(ir_notation_t notation);
 
-/* Parses a decimal number; nothing may follow it. Groups after a sign of thousands must have three
- * digits, so that a decimal sign is never taken for one. `text` is UTF-8, or ASCII of any encoding.
- */
+/* Parses a decimal number; nothing may follow it. Groups after a thousands separator must have
+ * three digits, so that a decimal sign is never mistaken for a separator. `text` is UTF-8, or ASCII
+ * of any encoding.
+ *  */
 bool ir_notation_read(ir_view_t text, ir_notation_t notation, double *number);
 
-/* The end of a message about a text that is not a number: the settings with which it would be one,
- * as "; as a number it needs …", or "". */
+/* The end of a message about a text that is not a number: "; as a number it needs …" with the
+ * settings under which it would be a number, or "". */
 #define IR_NOTATION_LIKE_SIZE 128
 const char *ir_notation_like(ir_view_t text, ir_notation_t notation,
                              char out[static IR_NOTATION_LIKE_SIZE]);

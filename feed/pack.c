@@ -32,7 +32,7 @@ void ir_pack_add(ir_pack_draft_t *draft, const ir_reading_t *reading) {
     }
 }
 
-/* A pack with a secondary unit must give the version that defines them (RFC 9100). */
+/* A pack with a secondary unit must state the SenML version that defines such units (RFC 9100). */
 static unsigned version_of(const ir_pack_draft_t *draft) {
     for (size_t i = 0; i < draft->n_values; i++) {
         if (draft->values[i].unit != NULL && draft->values[i].unit->secondary) {

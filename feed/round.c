@@ -223,8 +223,8 @@ static int64_t latest(ir_input_t *input) {
     return time_ns;
 }
 
-/* Returns the time up to which the round is complete: beyond it, read rows of one file may be newer
- * than unread rows of another. */
+/* Returns the time up to which the round is complete. After that time, unread rows of one file may
+ * be older than rows already read from another. */
 static int64_t find_horizon(ir_round_t *round) {
     int64_t horizon_ns = INT64_MAX;
     for (size_t i = 0; i < round->n_files; i++) {
@@ -378,7 +378,7 @@ static ir_status_t drop_segment(ir_round_t *round, ir_error_t *error) {
     return status;
 }
 
-/* Returns how many packs, in file order, come before the first pack without a final answer. */
+/* Returns the number of packs, in file order, before the first one without a final answer. */
 static size_t count_settled(const ir_round_file_t *file) {
     size_t count = 0;
     const ir_pack_t *packs = ir_input_packs(file->input, &count);

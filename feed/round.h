@@ -64,7 +64,8 @@ ir_input_t *ir_round_file(const ir_round_t *round, size_t i);
 /* Reports each file whose last row lacks its line end, after everything else was read. */
 void ir_round_report_waiting(const ir_round_t *round);
 
-/* Whether any file ever could not be read; whether the last fill left unread packs. */
+/* ir_round_failed: whether any file could not be read since the start. ir_round_has_more: whether
+ * the last fill left unread packs. */
 bool ir_round_failed(const ir_round_t *round);
 bool ir_round_has_more(const ir_round_t *round);
 

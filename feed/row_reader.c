@@ -124,8 +124,8 @@ static bool take_time(ir_row_reader_t *reader, const ir_reading_context_t *conte
 
 /* ---- values ---- */
 
-/* Reads a field that is not a number in ASCII: it may have a sign of thousands of its encoding, or
- * be one of the words for "missing". */
+/* Reads a field that is not an ASCII number: it may contain a thousands separator in the file's
+ * encoding, or be one of the words for "missing". */
 static bool take_text(ir_row_reader_t *reader, const ir_reading_context_t *context,
                       const ir_layout_value_t *value, ir_view_t field, double *number) {
     const ir_notation_t notation = context->position->notation;

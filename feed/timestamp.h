@@ -24,8 +24,8 @@ ir_status_t ir_timestamp_check(const char *format, ir_error_t *error);
 bool ir_timestamp_parse(ir_view_t text, const char *format, ir_timestamp_t *timestamp);
 
 /* The end of a message about a text that does not match its format: the usual formats that it does
- * match, as "; did you mean …?", or another remedy, or "". Formats are several if day and month may
- * be either. */
+ * match, as "; did you mean …?", or another remedy, or "". It names several formats if day and
+ * month cannot be told apart. */
 #define IR_TIMESTAMP_LIKE_SIZE 96
 const char *ir_timestamp_like(ir_view_t text, char out[static IR_TIMESTAMP_LIKE_SIZE]);
 

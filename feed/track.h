@@ -16,8 +16,8 @@ typedef struct ir_track {
     int run;                  /* -2 … 2: how many consecutive rows went back or forward in time */
     int64_t step_ns;          /* from the previous time to the last one; 0: there is no previous
                                * one */
-    int64_t rows, most;       /* number of rows with the last time; the highest such number of any
-                               * earlier time */
+    int64_t rows, most;       /* the number of rows with the last time; the highest number of rows
+                               * that any earlier time had */
     int64_t frame;            /* the last frame counter; -1: none */
     uint64_t encoded;         /* number of uplinks whose payload the network server did not
                                * decode */
@@ -32,10 +32,10 @@ typedef enum ir_track_verdict {
 } ir_track_verdict_t;
 
 /* The instant of a local time. If the rows go forward in time, it is the earliest instant that is
- * not before the previous row; if they go back (newest first), the latest that is not after it. The
- * same local time again is the same instant, unless the rows are an hour apart (as far as the
- * clocks were set back) and there are already as many as any earlier time had: then it is the other
- * one. */
+ * not before the previous row; if they go back (newest first), the latest that is not after it. If
+ * the local time repeats, it is the same instant again, with one exception: the rows are an hour
+ * apart (or by whatever the clocks were set back), and already as many rows have this time as any
+ * earlier time had. Then it is the other instant. */
 ir_track_verdict_t ir_track_instant(const ir_track_t *track, const ir_zone_t *zone, int64_t wall_ns,
                                     int64_t *time_ns);
 

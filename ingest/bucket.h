@@ -11,7 +11,7 @@ typedef struct ir_bucket_limits {
 
 /* Zeroed, it is full. */
 typedef struct ir_bucket {
-    double taken; /* below full; more than `burst`: in debt */
+    double taken; /* how far below full it is; more than `burst`: its content is negative */
     int64_t last_ns;
 } ir_bucket_t;
 

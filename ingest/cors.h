@@ -1,6 +1,6 @@
 /* Decides which web pages may send: Cross-Origin Resource Sharing (Fetch standard, section 3.2). A
- * browser asks with OPTIONS before it posts, and lets the page see an answer only if the answer
- * names the page's origin. Pure functions. */
+ * browser asks with OPTIONS before it posts. It shows the page an answer only if the answer names
+ * the page's origin. Pure functions. */
 #ifndef IR_INGEST_CORS_H
 #define IR_INGEST_CORS_H
 

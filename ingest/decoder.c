@@ -27,7 +27,8 @@ struct ir_decoder {
     ir_ring_t *todo, *done; /* of ir_decoding_t */
     pthread_t thread;
     bool started;
-    ir_submission_reader_t *reader; /* owned by the thread, like the following while it reads */
+    ir_submission_reader_t *reader; /* owned by the thread, like the following fields while it
+                                     * decodes */
     ir_submission_t submission;
 };
 

@@ -60,7 +60,7 @@ def ask(broker, password, path):
 
 
 def look(brokers, password, obstacles):
-    """The obstacles as lines: obstacles(ask) of the first broker that answers, which represents its cluster."""
+    """The obstacles of the cluster, as lines. Asks the first broker that answers."""
     failures = []
     for each in brokers:
         try:

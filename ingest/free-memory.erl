@@ -1,4 +1,4 @@
-%% Takes memory back from clients that hold much of it. The broker is to be started with `-run file script free-memory.erl`.
+%% Takes memory back from clients that hold much of it. Start the broker with `-run file script free-memory.erl`.
 %%
 %% RabbitMQ holds what has arrived of a message until its last byte is there, the messages of a transaction until its
 %% commit, and answers until the client reads them. It bounds none of these.
@@ -7,9 +7,9 @@
 %% needs little of a heap. So this script ends the connections that need much.
 %%
 %% The bytes of large messages are not on a heap. A client may hold many of them until memory runs out. RabbitMQ then
-%% stops reading from all clients that publish: also from the one that holds the memory, so it would never get it back.
+%% stops reading from all clients that publish, including the one that holds the memory, so it would never get it back.
 %% While that alarm lasts, this script ends the connection that holds most, one a second, as long as one holds more than a
-%% message of the largest size. What was confirmed is not there any more.
+%% message of the largest size. No confirmed message is lost, because confirmed messages are not held there any more.
 spawn(fun() ->
     Kinds = [rabbit_reader, rabbit_mqtt_reader, rabbit_channel, rabbit_writer],
     Mebibyte = 1048576,
@@ -25,7 +25,7 @@ spawn(fun() ->
             undefined -> 0
         end
     end,
-    %% A process that did nothing for a while refers to what it no longer needs.
+    %% A process that has been idle may still refer to memory that it no longer needs.
     Held = fun(Pid, Size, Most) ->
         case Size(Pid) > Most andalso garbage_collect(Pid) of
             true -> Size(Pid);

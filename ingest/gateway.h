@@ -1,4 +1,4 @@
-/* The life of ir-ingest: one event loop for HTTP, one thread for the broker. */
+/* Runs ir-ingest, from start to end: one event loop for HTTP, one thread for the broker. */
 #ifndef IR_INGEST_GATEWAY_H
 #define IR_INGEST_GATEWAY_H
 

@@ -25,7 +25,7 @@ DESCRIPTORS = 65536
 
 
 class Fault(Exception):
-    """The request failed; the text says why, and what to do."""
+    """A failure that is reported to the user; the text says why, and what to do."""
 
     status = 1  # the program's exit status
 

@@ -12,7 +12,8 @@ def exception_hook(kind, error, trace):
 
 
 def unraisable_hook(found):
-    """Python would print and forget an interrupt in a finalizer, or in a callback of its import system."""
+    """Python would only print, and then ignore, an interrupt that arrives in a finalizer or in a callback of its import
+    system."""
     if issubclass(found.exc_type, KeyboardInterrupt):
         _thread.interrupt_main()
     else:

@@ -66,7 +66,7 @@ static bool remember(issue_t *issue, ir_name_table_t *motes, ir_view_t *name) {
     return name->data != NULL && ir_name_table_add(motes, *name, issue);
 }
 
-/* A mote that has not been named before. */
+/* Makes a token for a mote, unless it was named before. */
 static ir_status_t take_mote(issue_t *issue, ir_view_t name, ir_error_t *error) {
     if (ir_name_table_find(&issue->known, name) != NULL) {
         return IR_OK;

@@ -2,8 +2,8 @@
  * the thread and back when they are settled. Many are in progress at once; each is settled as soon
  * as the broker has answered for its last message, whatever else is open (ingest/window.h). A
  * shipment comes back at once while the broker is down or blocks publishers, or while its mote
- * waits for confirms. Nothing is sent twice: the mote gets an answer and decides whether to send
- * again. */
+ * waits for confirms. The outlet never sends a message twice: the mote gets an answer and decides
+ * whether to send again. */
 #ifndef IR_INGEST_OUTLET_H
 #define IR_INGEST_OUTLET_H
 

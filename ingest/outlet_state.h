@@ -1,5 +1,5 @@
-/* The state of the outlet, shared by outlet.c (its life, and what the gateway's loop calls) and
- * outlet_thread.c (its thread, which publishes). */
+/* The state of the outlet, shared by outlet.c (opening, closing, and the functions that the
+ * gateway's loop calls) and outlet_thread.c (the thread that publishes). */
 #ifndef IR_INGEST_OUTLET_STATE_H
 #define IR_INGEST_OUTLET_STATE_H
 
@@ -45,7 +45,8 @@ struct ir_outlet {
     bool admits;         /* the next message is taken from a new shipment, not from a partly sent
                           * one */
     int64_t turned_ns;   /* when the last turn began */
-    int64_t drained_ns;  /* when sending stopped, to renew the connection; 0: it has not stopped */
+    int64_t drained_ns;  /* when sending was stopped because the connection is to be renewed; 0: it
+                          * is not stopped */
     ir_backoff_t backoff;
     int64_t logged_ns;
 };

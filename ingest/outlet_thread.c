@@ -164,8 +164,9 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     return outcome;
 }
 
-/* Admits the next shipment. A shipment that must wait keeps its place, and so do those behind it.
- * This is short: soon, either its mote's earlier shipment is sent or the mote waits. */
+/* Admits the next shipment. A shipment that must wait keeps its place, and those behind it wait
+ * too. The wait is short: it ends when the mote's earlier shipment is sent, or when the window
+ * makes the mote wait. */
 static void admit_next(ir_outlet_t *outlet) {
     ir_admission_t admission = IR_ADMISSION_HELD;
     while (admission == IR_ADMISSION_HELD && !ir_outlet_window_crowded(outlet->window)) {

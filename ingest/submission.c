@@ -323,7 +323,7 @@ static bool decode_body(reading_t *reading, ir_view_t *body) {
     return expand(reading, body);
 }
 
-/* No worker could use any of its records. */
+/* Refuses the request if no worker could use any of its records. */
 static void refuse_useless(reading_t *reading) {
     ir_submission_t *submission = reading->submission;
     if (submission->code == ACCEPTED && submission->observations == 0) {

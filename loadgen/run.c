@@ -238,8 +238,8 @@ static void conclude(const ir_run_t *run, bool failed, ir_conclusion_t *conclusi
 static void summarise(ir_run_t *run, bool failed, ir_summary_t *summary) {
     const ir_producer_counts_t *sent = &run->now.sent;
     const bool counted = messages_asked(run) > 0;
-    const bool due =
-        run->plan.kind == IR_PLAN_WHOLE; /* the next step sends what one step left unsent */
+    const bool due = run->plan.kind == IR_PLAN_WHOLE; /* with several steps, each sends what the
+                                                       * previous one left unsent */
     *summary = (ir_summary_t){
         .options = run->options,
         .targets = &run->targets,

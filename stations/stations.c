@@ -304,7 +304,7 @@ take_property(ir_stations_t *stations, const ir_station_row_t *row, const ir_uni
 
 /* ---- sensors ---- */
 
-/* A full name begins with the mote's id; the mote's id is put before any other name. */
+/* A full name begins with the mote's id. Any other name gets the mote's id as its prefix. */
 static const char *take_name(ir_stations_t *stations, const ir_station_row_t *row,
                              const ir_station_mote_t *mote) {
     const ir_view_t text = FIELD(row, SENSOR);

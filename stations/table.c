@@ -164,14 +164,14 @@ static void take_rows(ir_stations_t *stations, char *text, size_t size, const ir
         if (!ir_utf8_valid(ir_view(text + at, row))) {
             ir_stations_fault(stations, line, "the row is not UTF-8; save the file as UTF-8");
             if (header.count == 0) {
-                return; /* nor are the others, or it is not text */
+                return; /* the other lines cannot be read either, or the file is not text */
             }
         } else if (!ir_fields_split(text + at, row, &header.dialect, &fields)) {
             ir_stations_fault(stations, line, "the row has more than %d fields", IR_FIELDS_MAX);
         } else if (!is_empty(&fields) && header.count == 0) {
             take_header(stations, &header, &fields, line, note);
             if (stations->faults->count > 0) {
-                return; /* it determines the meaning of the rows */
+                return; /* without the header, the rows have no meaning */
             }
         } else if (!is_empty(&fields)) {
             take_row(stations, &header, &fields, line);

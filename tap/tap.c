@@ -337,8 +337,8 @@ ir_status_t ir_tap_run(const ir_tap_options_t *options, ir_error_t *error) {
     }
     const bool broken = tap.show.printer != NULL && ir_printer_broken(tap.show.printer);
     const uint64_t missed = tap.show.printer != NULL ? ir_printer_missed(tap.show.printer) : 0;
-    tell_missed(missed -
-                tap.told_missed); /* before closing the printer, which may wait for a slow reader */
+    tell_missed(missed - tap.told_missed); /* call before closing the printer, because that may wait
+                                            * for a slow reader */
     tell_missed(ir_printer_stop(tap.show.printer, !stop && !broken));
     return broken ? ir_error_set(error, IR_ERR_IO, "cannot write the output") : status;
 }

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Checks settings and registry, and tries broker and stores once each; offline, their addresses are
- * only read. Writes to `out` what the
+/* Checks settings and registry, and tries to reach the broker and each store once. Offline, it only
+ * parses their addresses. Writes to `out` what the
  * worker would do, and one line for each fault. Returns IR_OK when there is none, otherwise the
  * status of the first fault; IR_ERR_USAGE takes precedence. */
 ir_status_t ir_worker_check(const ir_worker_options_t *options, FILE *out);

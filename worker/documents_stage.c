@@ -94,7 +94,7 @@ void ir_documents_stage_idle(void *context) {
 }
 
 static ir_outcome_t check(ir_documents_stage_t *stage, ir_batch_t *batch, ir_error_t *error) {
-    /* In a retry the batch has already advanced the quality states. */
+    /* When a batch is retried, it has already advanced the quality states. */
     if (stage->checked == batch) {
         return IR_OUTCOME_OK;
     }

@@ -163,7 +163,7 @@ static bool pass_message(ir_worker_t *worker, const ir_batch_t *batch, uint32_t 
     return true;
 }
 
-/* Returns false when some messages are left. */
+/* Returns false if some messages could not be passed on. */
 static bool pass_batch(ir_worker_t *worker, const ir_batch_t *batch) {
     for (; worker->next_aside < batch->n_messages; worker->next_aside++) {
         if (ir_batch_is_aside(batch, worker->next_aside) &&

@@ -23,7 +23,7 @@ typedef struct ir_policy_answers {
 
 typedef struct ir_policy_verdict {
     unsigned queues; /* number of queues examined */
-    unsigned faults; /* number of ways in which messages can be lost */
+    unsigned faults; /* number of faults: ways in which messages can be lost */
 } ir_policy_verdict_t;
 
 /* Appends one line per fault to `reasons`. IR_ERR_PROTOCOL: the answers are not RabbitMQ's.

@@ -106,7 +106,7 @@ static ir_outcome_t control(void *context, ir_error_t *error) {
     return ir_rehearsal_run(&republish->broker, publications, republish->n_formats, error);
 }
 
-/* OK: the key is not denied, so publish. Rehearses a denied key when that is due. */
+/* OK: the key is not denied, so the caller may publish. Rehearses a denied key when that is due. */
 static ir_outcome_t look_denied(ir_republish_t *republish, const ir_publication_t *publication,
                                 ir_error_t *error) {
     ir_error_t why;

@@ -26,8 +26,8 @@ typedef struct ir_stage_work {
     ir_outcome_t (*run)(void *context, ir_batch_t *batch, ir_error_t *error);
     /* Called about every second while no batch arrives. May be NULL. */
     void (*idle)(void *context);
-    /* Called at the same times: whether stored data is still in place. A failure counts like one of
-     * `run`. NULL: nothing to check. */
+    /* Called at the same times to check that stored data is still in place. A failure counts like a
+     * failure of `run`. NULL: nothing to check. */
     ir_status_t (*present)(void *context, ir_error_t *error);
     void *context; /* used only by the stage's thread, from its start until it is joined */
 } ir_stage_work_t;
@@ -35,10 +35,11 @@ typedef struct ir_stage_work {
 typedef struct ir_stage_options {
     int64_t backoff_first_ns, backoff_longest_ns;
     size_t capacity;     /* the number of batches */
-    ir_stage_t *next;    /* receives finished batches; NULL: `done` does */
+    ir_stage_t *next;    /* the stage that receives finished batches; NULL: they go to `done` */
     ir_ring_t *done;     /* must have room for every batch */
     int wake_fd;         /* an eventfd, written whenever the stage changes state */
-    ir_doubts_t *doubts; /* messages in doubt are set aside; NULL: none is */
+    ir_doubts_t *doubts; /* the motes in doubt, whose messages are set aside; NULL: no message is
+                          * set aside */
     ir_metric_t *retries;
     ir_metric_histogram_t *seconds;
 } ir_stage_options_t;

@@ -20,7 +20,7 @@ def lab_of(folder):
 
 
 def labs_of(folder):
-    """That lab, and the labs of the sample's stacks, each in its own folder."""
+    """The labs of a sample: its own, and those of its stacks, each in a separate folder."""
     return [Lab(path, netns="") for path in sorted([*folder.glob("guests/lab"), *folder.glob("guests/*/lab")])]
 
 

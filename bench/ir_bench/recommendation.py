@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from . import comparison
 
-# (what the user cares about, kinds of experiment, last parts of measures' names; None: all primary measures)
+# One tuple for each thing that users care about: its name, the kinds of experiment that measure it, and the last parts
+# of the measures' names (None: all primary measures).
 CONCERNS = (
     ("throughput", ("pipeline", "sustained"), ("rate", "highest")),
     ("latency", ("pipeline",), ("p50_ms", "p99_ms")),

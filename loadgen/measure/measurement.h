@@ -18,7 +18,7 @@ typedef struct ir_snapshot {
     ir_tracker_counts_t back;  /* zeros without a subscription */
 } ir_snapshot_t;
 
-/* Observations that were due by then, … */
+/* Observations that were due by that time … */
 double ir_snapshot_due(const ir_snapshot_t *snapshot);
 
 /* … and of these, the backlog: observations that are neither refused nor finished. They are

@@ -25,7 +25,7 @@ void ir_lateness_hold(ir_lateness_t *lateness, int64_t now_ns);
 /* Sending works again. Does nothing without a hold. */
 void ir_lateness_release(ir_lateness_t *lateness, int64_t now_ns);
 
-/* No message is due any more: ends the hold without an excuse. */
+/* No message is due any more: ends the hold, and excuses no lateness. */
 void ir_lateness_forget(ir_lateness_t *lateness);
 
 /* The target caused the delay since `since_ns`. */

@@ -222,8 +222,8 @@ static int64_t idle_time(ir_producer_t *producer) {
     return wait_ns < 0 ? 0 : wait_ns < POLL_NS ? wait_ns : POLL_NS;
 }
 
-/* Waits in `push` only with a single sender and nothing due soon: each confirm would end that wait,
- * and a thread cannot wait for several senders at once. */
+/* Lets `push` wait only if there is a single sender and nothing is due soon. Otherwise each confirm
+ * would end the wait; and a thread cannot wait for several senders at once. */
 static void wait_turn(ir_producer_t *producer) {
     const int64_t wait_ns = idle_time(producer);
     if (producer->options.lanes == 1 && producer->lanes[0].up && wait_ns != TICK_NS) {

@@ -36,7 +36,8 @@ static inline bool ir_schedule_is_timed(const ir_schedule_t *schedule) {
     return schedule->pattern.rate > 0 || schedule->pattern.pace > 0;
 }
 
-/* When the next message should be sent; `due_ns` is its own time. Without a rate: the start. */
+/* When the next message should be sent; `due_ns` is its own time in the data. Without a rate, it is
+ * the start of the run. */
 int64_t ir_schedule_due(const ir_schedule_t *schedule, int64_t own_ns);
 
 /* Advances past the current message, which has this many observations. */

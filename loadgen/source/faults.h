@@ -15,7 +15,7 @@
 /* Bits. */
 typedef enum ir_fault {
     IR_FAULT_DUPLICATE = 1, /* the previous message again, byte for byte */
-    IR_FAULT_LATE = 2,      /* measured before messages that its mote has already sent */
+    IR_FAULT_LATE = 2,      /* measured earlier than messages that its mote has already sent */
     IR_FAULT_MALFORMED = 4, /* not SenML, or of an unknown version: refused entirely */
     IR_FAULT_UNKNOWN = 8,   /* one record is from a sensor that is not in the registry */
     IR_FAULT_SKEW = 16,     /* its mote's clock is wrong */
@@ -49,7 +49,7 @@ typedef struct ir_timings {
 typedef struct ir_timed {
     ir_timing_t timing;
     bool named;
-    bool repeated; /* the same reading, byte for byte, as others of the mote */
+    bool repeated; /* the same reading, byte for byte, as other messages of the mote */
 } ir_timed_t;
 
 /* A pure function of seed and message number, like the faults. A message that is followed by a

@@ -1,6 +1,6 @@
 /* The rows of a replay as messages: one for each station and time, or one for each row, repeated as
- * often as requested. Everything except the time is rendered once, on opening, so a message costs
- * only a copy and its ids. */
+ * often as requested. Everything except the time is rendered once, when the recording is opened.
+ * After that, a message only costs a copy and the computation of its ids. */
 #ifndef IR_LOADGEN_SOURCE_RECORDING_H
 #define IR_LOADGEN_SOURCE_RECORDING_H
 

@@ -24,9 +24,9 @@
 
 /* Key spaces under the seed. */
 enum { KEY_MOTE, KEY_REGION };
-/* … and under a mote's key: the slow noise of each quantity, followed by these. */
+/* Key spaces under a mote's key: first the slow noise of each quantity, then these. */
 enum { KEY_TRAITS = IR_RIVER_QUANTITIES, KEY_TIME };
-/* … and under a time's key: the jitter of each quantity, followed by this one. */
+/* Key spaces under a time's key: first the jitter of each quantity, then this one. */
 enum { KEY_DEBRIS = IR_RIVER_QUANTITIES };
 
 const ir_river_quantity_t ir_river_quantities[IR_RIVER_QUANTITIES] = {

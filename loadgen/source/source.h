@@ -85,8 +85,8 @@ typedef struct ir_source_options {
     ir_timings_t timings;
 } ir_source_options_t;
 
-/* Unique names for the messages of one opened source, made of the message's number and a number of
- * the run. The second function makes the latter. */
+/* Unique names for the messages of one opened source. A name consists of the message's number and a
+ * number of the run, which the second function makes. */
 void ir_source_make_name(uint64_t run, uint64_t number, char name[static IR_SENDER_NAME_SIZE]);
 uint64_t ir_source_make_run(void);
 

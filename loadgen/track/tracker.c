@@ -30,7 +30,7 @@ struct ir_tracker {
     size_t mask;
     const ir_motes_t *names;   /* NULL: all raw ids are known in advance */
     uint32_t *oldest, *newest; /* the oldest of each mote's messages without an id; NO_SLOT: none */
-    bool *doubtful;            /* for each mote: from now on, derived ids may belong to a
+    bool *doubtful;            /* for each mote: whether derived ids may from now on belong to a
                                 * neighbouring message */
     uint64_t *last;            /* by mote and format: 1 + the number of the last message that
                                 * arrived for the first time */
@@ -226,7 +226,7 @@ static ir_fate_t fate_of(const ir_tracker_t *tracker, const ir_receipt_t *receip
     return receipt->rejected ? IR_FATE_REJECTED : IR_FATE_MISSING;
 }
 
-/* Whether more of the message should come back. */
+/* Whether parts of the message are still expected to come back. */
 static bool is_waiting(const ir_tracker_t *tracker, const ir_receipt_t *receipt) {
     return receipt->answer == CONFIRMED && !is_complete(tracker, receipt) &&
            !(receipt->rejected && receipt->n_accepted == 0);

@@ -76,7 +76,7 @@ def absolute_raw_id(mote, body):
 
 
 def uuid8(namespace, parts, time_ns):
-    """A UUIDv8 of bytes; time_ns None: without a time."""
+    """Makes a UUIDv8 from bytes. It begins with the time, unless time_ns is None."""
     digest = bytearray(hashlib.sha256(namespace.bytes + b"\n".join(parts)).digest()[:16])
     if time_ns is not None:
         digest[:6] = (max(0, time_ns) // 10**6).to_bytes(6, "big")

@@ -85,8 +85,8 @@ def test_idle_and_slow_connections_disturb_nobody(tmp_path, idle):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["amqp", "mqtt", "http"])
 def test_three_times_capacity_for_five_minutes(bounded, front, tmp_path, kind):
-    """The queues refuse only the excess; everything confirmed is stored within a minute, and nobody needs more memory
-    than at capacity."""
+    """The queues refuse only the excess; everything confirmed is stored within a minute, and no process needs more
+    memory than at full load."""
     pipeline = bounded(1000)
     programs = [pipeline.worker()]
     target = door(front, kind) if kind != "http" else None

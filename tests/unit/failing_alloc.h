@@ -29,7 +29,7 @@ typedef enum failing_alloc_scope {
 /* From now on the nth (from 1) malloc, calloc or realloc of this thread returns NULL, once. */
 void failing_alloc_arm(unsigned nth, failing_alloc_scope_t scope);
 
-/* Disarms it; returns whether an allocation was made to fail. */
+/* Lets allocations succeed again; returns whether one was made to fail. */
 bool failing_alloc_disarm(void);
 
 /* Skips the cmocka test if another allocator, such as valgrind's, has replaced this one: then

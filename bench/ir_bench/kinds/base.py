@@ -57,7 +57,7 @@ class Kind:
         return []
 
     def stretches(self, scouted):
-        """Returns {first part of the measures' names: its description}."""
+        """Returns {prefix of measures' names, such as "fixed": what was measured under it}."""
         return {}
 
     def alike(self, scouted):

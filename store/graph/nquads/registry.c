@@ -26,7 +26,7 @@ static ir_status_t make_path(char *path, size_t size, const char *directory, con
                : ir_error_set(error, IR_ERR_USAGE, "the path %s/%s is too long", directory, name);
 }
 
-/* N-Triples lines become quads: " ." at the end makes room for the graph. */
+/* Turns N-Triples lines into quads: puts the graph before the " ." at the end of each line. */
 static void append_quads(ir_buffer_t *out, ir_view_t triples, const char *graph) {
     while (triples.size > 0) {
         const char *stop = memchr(triples.data, '\n', triples.size);
