@@ -62,10 +62,15 @@ class Motes(load.Load):
         due = sum(row["intended"] for row in rows) / RECORDS
         return (0, True) if answered >= self.messages else (max(due, sent) - answered, False)
 
-    def end(self, seconds):
-        """Stops the generator. Called when nothing is in progress, so further waiting is useless. Returns its
-        summary."""
-        self.process.send(signal.SIGTERM)
-        self.process.wait(seconds)
+    def compact(self):
+        """Shrinks the files of Fuseki's TDB2."""
+        self.call("ir-store", "compact", f"--graph={self.description['graph']}")
+
+    def end(self, seconds, most_seconds):
+        """Called when nothing is in progress. Gives the generator `seconds` to end by itself, because all its messages
+        came back; then stops it, which may take `most_seconds`. Returns its summary."""
+        if self.process.wait(seconds) is None:
+            self.process.send(signal.SIGTERM)
+            self.process.wait(most_seconds)
         self.process.stop()
         return self.summary()

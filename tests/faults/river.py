@@ -185,6 +185,10 @@ class River(stack.Stack):
                 found.append(f"balancer: {up} of {wanted} {backend} are up")
         return found
 
+    def await_joined(self, seconds):
+        """Waits until no broker considers another one partitioned. Returns whether that came true."""
+        return servers.wait_until(lambda: all(each.partitions() == "[]" for each in self.cluster.members), seconds, pause=2)
+
     def stop(self):
         for name in self.roles:
             self.signal(name, signal.SIGCONT)

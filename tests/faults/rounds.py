@@ -13,6 +13,8 @@ from .verdict import judge_motes, judge_stores
 
 NEVER = 10  # multiple of the faults' recovery limit after which the run is abandoned, on any machine
 DRAIN_SECONDS = 120
+LAST_SECONDS = 10  # for the last publications to reach the motes' subscription
+JOIN_SECONDS = 60  # for brokers that lost each other to join again
 TROUBLES = (servers.ServerError, pika.exceptions.AMQPError, OSError)
 
 
@@ -38,20 +40,27 @@ class Rounds:
             wrong.append(f"not all through {self.settings.patience * DRAIN_SECONDS} s later: {self.watch.trouble(0)}")
         wrong += [text for ask in self.river.afterwards for text in ask()]
         self.river.afterwards.clear()
-        summary = motes.end(DRAIN_SECONDS)
-        self.not_compared.append((summary, all(behind(self.river.roles[each.target]) for each in planned.faults)))
-        wrong += judge_motes(summary)
+        roles = {self.river.roles[each.target] for each in planned.faults}
+        all_behind = all(map(behind, roles))
+        summary = motes.end(LAST_SECONDS if all_behind else 0, DRAIN_SECONDS)
+        self.not_compared.append((summary, all_behind))
+        wrong += judge_motes(summary, all_behind)
+        if "broker" in roles and not self.river.await_joined(self.settings.patience * JOIN_SECONDS):
+            wrong.append("the brokers' databases stay separated")
         return {"round": planned.number, "begun": begun, "ended": self.watch.now(), "ways": "+".join(planned.ways),
                 "messages": summary["messages_confirmed"], "observations": summary["observations_confirmed"],
                 "resent": summary["resent"], "order_violations": summary["order_violations"], "wrong": wrong,
                 "faults": rows}
 
     def compare(self, row):
-        """Adds to the row of the last round what the stores received since the last comparison."""
+        """Adds to the row of the last round what the stores received since the last comparison. Then shrinks the graph's
+        files, which would otherwise fill its disk in a long run."""
         verdict = self.verdicts.of(self.watch.motes)
         row["wrong"] += judge_stores(verdict, self.not_compared)
         row.update(verdict)
         self.not_compared.clear()
+        if self.river.settings.graph == "fuseki":
+            self.watch.motes.compact()
 
     def break_things(self, planned, begun):
         """Injects every fault at its time and ends it. A fault that overlaps another ends together with it."""

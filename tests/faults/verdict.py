@@ -42,11 +42,14 @@ def judge_stores(verdict, rounds):
     return wrong
 
 
-def judge_motes(summary):
-    """Describes what the motes saw but should not have seen."""
+def judge_motes(summary, all_behind):
+    """Describes what the motes saw but should not have seen. `all_behind`: as in judge_stores. Then what is published
+    again reaches a subscription that never broke."""
     wrong = []
     if summary["order_violations"]:
         wrong.append(f"{summary['order_violations']} out of order")
+    if all_behind and summary["messages_missing"] and not summary["subscription_gaps"]:
+        wrong.append(f"{summary['messages_missing']} not published again")
     if summary["messages_lost"] or summary["messages_refused"]:
         wrong.append(f"{summary['messages_lost']} without an answer, {summary['messages_refused']} refused")
     return wrong

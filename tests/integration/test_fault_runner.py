@@ -50,7 +50,8 @@ def test_every_reason_has_poison():
 
 
 GOOD = {"missing": 0, "doubled": 0, "foreign": 0, "again": 0}
-SENT = {"resent": 3, "order_violations": 0, "messages_lost": 0, "messages_refused": 0}
+SENT = {"resent": 3, "order_violations": 0, "messages_lost": 0, "messages_refused": 0, "messages_missing": 0,
+        "subscription_gaps": 0}
 
 
 @pytest.mark.parametrize("stored, sent, behind, wrong", [
@@ -64,10 +65,13 @@ SENT = {"resent": 3, "order_violations": 0, "messages_lost": 0, "messages_refuse
     ({}, {"order_violations": 1}, False, 1),
     ({}, {"messages_lost": 1}, False, 1),
     ({}, {"messages_refused": 1}, True, 1),
+    ({}, {"messages_missing": 1}, True, 1),
+    ({}, {"messages_missing": 1}, False, 0),
+    ({}, {"messages_missing": 1, "subscription_gaps": 1}, True, 0),
 ])
 def test_what_is_not_as_promised(stored, sent, behind, wrong):
     of_motes = {**SENT, **sent}
-    assert len(verdict.judge_motes(of_motes) + verdict.judge_stores({**GOOD, **stored}, [(of_motes, behind)])) == wrong
+    assert len(verdict.judge_motes(of_motes, behind) + verdict.judge_stores({**GOOD, **stored}, [(of_motes, behind)])) == wrong
 
 
 def test_resends_of_all_rounds_since_the_last_comparison_count():

@@ -110,6 +110,7 @@ ROWS = [
     registry("geo:lat 5 .", "prefix of geo:lat is not declared; add @prefix"),
     registry("ir:samplingInterval 900", "not Turtle"),
     mapping("zone = Europe/Berln\n", "[a]: unknown zone 'Europe/Berln'; write a name like Europe/Berlin"),
+    mapping("zone = column:\n", "[a]: zone = column: must name a column"),
     mapping("tiem-format = iso\n", "input:5: tiem-format: no such setting; did you mean time-format?"),
     mapping("time = t\n", "input:5: time is given twice; line 4 has it already"),
     mapping("header = 2000\n", "input:5: header: 2000 is outside 0"),

@@ -183,3 +183,10 @@ class RabbitMQ(Server):
         if done.returncode != 0:
             raise ServerError(f"rabbitmqctl {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
+
+    def partitions(self):
+        """Returns the peers that this node considers partitioned, as Erlang writes a list; "" while the node restarts."""
+        try:
+            return self.control("eval", "rabbit_node_monitor:partitions().").strip()
+        except (ServerError, subprocess.TimeoutExpired):
+            return ""
