@@ -348,10 +348,19 @@ static void check_notation(const completion_t *completion, const ir_position_t *
     }
 }
 
+/* `key`: the setting that `origin` comes from. */
+static void check_column(const completion_t *completion, const char *section, const char *column,
+                         const char *key, const ir_row_origin_t *origin) {
+    if (origin->column && origin->text[0] == '\0') {
+        wrong(completion, section, column, "%s = " COLUMN_PREFIX " must name a column", key);
+    }
+}
+
 static void check_value(const completion_t *completion, const ir_position_t *position,
                         const ir_map_value_t *value) {
     const char *unit = ir_setting_text(value->unit);
     char like[IR_NEAREST_TEXT_SIZE];
+    check_column(completion, position->name, value->column, "sensor", &value->sensor_from);
     if (value->sensor_from.text == NULL) {
         wrong(completion, position->name, value->column, "needs a sensor");
     } else if (value->sensor_from.column && position->format->uplink != NULL) {
@@ -378,6 +387,8 @@ static void complete(ir_map_t *map, const completion_t *completion) {
         ir_position_t *position = map->positions[i];
         derive(position);
         check_source(completion, position);
+        check_column(completion, position->name, NULL, "mote", &position->mote_from);
+        check_column(completion, position->name, NULL, "zone", &position->zone_from);
         check_notation(completion, position);
         if (position->n_values == 0) {
             wrong(completion, position->name, NULL, "no section [%s:COLUMN] names a sensor",
