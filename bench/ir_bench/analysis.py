@@ -290,11 +290,11 @@ def compare(found, subject, measure, level, primary=None):
     result = Compared(subject, found.against[subject], measure, title, primary is not None, ordinary=ordinary)
     unlike = [row for row in found.sheets.get(subject, []) if row[3] == likeness.DIFFERENT]
     first, second, disturbed = pairs(found, found.against[subject], subject, measure)
-    if unlike:
+    if found.emulated(subject):
+        result.why = "the guest is emulated"
+    elif unlike:
         result.why = "the guests are not alike: " + "; ".join(f"{name} is {one or 'none'} and {other or 'none'}"
                                                              for name, one, other, _ in unlike)
-    elif found.emulated(subject):
-        result.why = "the guest is emulated"
     elif why := without_samples(found, found.against[subject], subject):
         result.why = why
     elif why := no_ratio(found, subject, measure):
