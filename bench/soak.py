@@ -4,8 +4,9 @@ On a separate stack (one broker, two gateways, two workers, and the stores of DO
 for a thousand simulated motes over AMQP, MQTT and HTTP: RATE observations a second, or with RATE=0 half of the rate
 that an initial burst reached. Every ten seconds the memory, the descriptors and the threads of each process are noted
 in out/soak/samples.csv. At the end out/soak/report.md compares the second quarter of the time with the last one. The
-exit status is 1 when memory or descriptors of one of our own programs grew, or anything is missing, duplicated or
-foreign. If it was killed, the next call stops what it left running.
+exit status is 1 when the descriptors of one of our own programs or the memory of a worker or gateway grew, or anything is
+missing, duplicated or foreign. The memory of ir-loadgen is only shown: its table of sent messages has a fixed size, but
+its pages are first used during the run. If it was killed, the next call stops what it left running.
 """
 
 import argparse
@@ -36,6 +37,7 @@ BURST_SECONDS = 20
 BURST_RATE = 1000000  # more than any machine takes
 COLUMNS = ("seconds", "process", "rss_mib", "descriptors", "threads", "cpu_s")
 OURS = ("worker", "gateway", "ir-loadgen")
+WITHOUT_TABLE = ("worker", "gateway")  # their memory may not grow
 GROWTH, GROWTH_MIB = 1.1, 8  # allowed growth of memory between the two quarters, because the allocator's caches fill up
 MORE_DESCRIPTORS = 4  # allowed growth of descriptors: connections come and go
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -116,7 +118,7 @@ def compare(rows):
         most = max(row[2] for row in rows if row[1] == name)
         lines.append(f"| {name} | {early[0]:.1f} | {late[0]:.1f} | {most:.1f} | {early[1]:.0f} | {late[1]:.0f} "
                      f"| {early[2]:.0f} | {late[2]:.0f} |")
-        if name.startswith(OURS) and late[0] > GROWTH * early[0] + GROWTH_MIB:
+        if name.startswith(WITHOUT_TABLE) and late[0] > GROWTH * early[0] + GROWTH_MIB:
             grew.append(f"{name}: memory grew from {early[0]:.1f} to {late[0]:.1f} MiB")
         if name.startswith(OURS) and late[1] > early[1] + MORE_DESCRIPTORS:
             grew.append(f"{name}: descriptors grew from {early[1]:.0f} to {late[1]:.0f}")
