@@ -160,8 +160,10 @@ class Deployment:
         """Refuses to end a service that the inventory no longer lists while others, or its data, need it."""
         for name in self.supervisor.left_over():
             role = self.root / "etc" / "river" / "services" / name / "role"
-            script = self.script(f"roles/{role.read_text().strip()}/may-leave", name) if role.exists() else [""]
-            if not Path(script[0]).exists() or not running.process(self.root, name):
+            if not role.exists() or not running.process(self.root, name):
+                continue
+            script = self.script(f"roles/{role.read_text().strip()}/may-leave", name)
+            if not Path(script[0]).exists():
                 continue
             done = command.run(script, seconds=200, good=None, env=self.environment())
             if done.status != 0:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from harness import ROOT
 
 sys.path.insert(0, str(ROOT))
 
+from platforms.lab import deploy as deployment  # noqa: E402
 from platforms.lab import LabError  # noqa: E402
 from platforms.lab.deploy import Inventory  # noqa: E402
 from platforms.lab.image import extra_servers  # noqa: E402
@@ -202,6 +204,13 @@ def test_a_broker_with_messages_does_not_leave(inventory):
     ended = servers.wait_until(lambda: "would end broker" in deploy(inventory.with_name("moved.conf"), "one", "--dry-run", good=(0, 1)), 60)
     inventory.with_name("moved.conf.secrets").rename(f"{inventory}.secrets")
     assert ended
+
+
+def test_a_service_without_its_role_may_leave(tmp_path, monkeypatch):
+    """Its files are gone, but its process still runs."""
+    monkeypatch.setattr(deployment.running, "process", lambda root, name: os.getpid())
+    left = types.SimpleNamespace(supervisor=types.SimpleNamespace(left_over=lambda: ["worker-9"]), root=tmp_path)
+    deployment.Deployment.check_leaving(left)
 
 
 def test_secrets_are_the_owners_alone(tmp_path):
