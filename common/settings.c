@@ -91,6 +91,13 @@ static bool parse_choice(const char *text, const char *choices, int *value) {
     }
 }
 
+ir_view_t ir_setting_word(const char *choices, int index) {
+    for (; index > 0; index--) {
+        choices += strcspn(choices, "|") + 1;
+    }
+    return ir_view(choices, strcspn(choices, "|"));
+}
+
 static ir_status_t wrong_value(const ir_setting_t *setting, const char *value, const char *wanted,
                                ir_error_t *error) {
     const bool hidden = setting->type == IR_SETTING_SECRET;

@@ -11,6 +11,7 @@
 
 #include "common/nearest.h"
 #include "common/status.h"
+#include "common/view.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,6 +114,10 @@ static inline bool ir_setting_is_text(const ir_setting_t *setting) {
     return setting->type == IR_SETTING_TEXT || setting->type == IR_SETTING_SECRET ||
            setting->type == IR_SETTING_URI;
 }
+
+/* The word of that index, which must exist, among the words of an IR_SETTING_CHOICE. It points into
+ * `choices`. */
+ir_view_t ir_setting_word(const char *choices, int index);
 
 /* A text setting in the form libraries expect: NULL when it is empty. */
 static inline const char *ir_setting_text(const char *text) {

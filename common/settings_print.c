@@ -74,13 +74,6 @@ static void print_duration(int64_t ns, FILE *out) {
     }
 }
 
-static void print_choice(const char *choices, int index, FILE *out) {
-    for (; index > 0; index--) {
-        choices += strcspn(choices, "|") + 1;
-    }
-    fprintf(out, "%.*s", (int)strcspn(choices, "|"), choices);
-}
-
 static void print_value(const ir_setting_t *setting, const void *target, FILE *out) {
     const void *value = (const char *)target + setting->offset;
     const char *text = ir_setting_is_text(setting) ? *(char *const *)value : NULL;
@@ -109,7 +102,7 @@ static void print_value(const ir_setting_t *setting, const void *target, FILE *o
         fputs(*(const bool *)value ? "true" : "false", out);
         break;
     case IR_SETTING_CHOICE:
-        print_choice(setting->choices, *(const int *)value, out);
+        fprintf(out, "%.*s", IR_VIEW_ARG(ir_setting_word(setting->choices, *(const int *)value)));
         break;
     }
 }

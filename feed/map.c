@@ -44,7 +44,7 @@ static const ir_setting_t position_settings[] = {
     {"header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "1", FIELD(header),
      "For csv: the row with the columns' names; 0: none, columns are named 1, 2, …"},
     {"after-header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "0", FIELD(after_header),
-     "For csv: rows after the header that are no data, such as a row of units; they are skipped."},
+     "For csv: rows after the header that are not data, such as a row of units; they are skipped."},
     {"comment", 0, IR_SETTING_TEXT, "CHARACTER", NULL, 0, 0, NULL, FIELD(comment),
      "For csv: rows that begin with it are skipped."},
     {"time", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time), "The time."},

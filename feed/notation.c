@@ -1,5 +1,7 @@
 #include "feed/notation.h"
 
+#include "common/settings.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -116,16 +118,16 @@ static bool has_sign(ir_view_t text, ir_thousands_t thousands) {
 
 /* Appends those settings of `other` that differ from the settings in use. */
 static size_t suggest(ir_notation_t given, ir_notation_t other, char *out, size_t size) {
-    static const char *const decimals[] = {"point", "comma"};
-    static const char *const thousands[] = {"none", "point", "comma", "space", "apostrophe"};
     char text[64];
     int end = 0;
     if (other.decimal != given.decimal) {
-        end = snprintf(text, sizeof text, "decimal = %s", decimals[other.decimal]);
+        end = snprintf(text, sizeof text, "decimal = %.*s",
+                       IR_VIEW_ARG(ir_setting_word(IR_DECIMALS, other.decimal)));
     }
     if (other.thousands != given.thousands) {
-        snprintf(text + end, sizeof text - (size_t)end, "%sthousands = %s", end > 0 ? " with " : "",
-                 thousands[other.thousands]);
+        snprintf(text + end, sizeof text - (size_t)end, "%sthousands = %.*s",
+                 end > 0 ? " with " : "",
+                 IR_VIEW_ARG(ir_setting_word(IR_THOUSANDS, other.thousands)));
     }
     return (size_t)snprintf(out + size, IR_NOTATION_LIKE_SIZE - size, "%s%s",
                             size > 0 ? ", or " : "; as a number it needs ", text);

@@ -8,14 +8,12 @@
 %% with the last name. It waits until all these peers answer, because a broker cannot rejoin peers that it cannot reach.
 spawn(fun() ->
     %% [{Node, the peers that it considers partitioned}], for each broker that runs.
-    Views = fun() -> rabbit_node_monitor:partitions(mnesia:system_info(db_nodes)) end,
-    Loser = fun(Views_) ->
-        case lists:sort([{length(Peers), Node, Peers} || {Node, [_ | _] = Peers} <- Views_]) of
-            [] ->
-                none;
-            Separated ->
-                {_, Node, Peers} = lists:last(Separated),
-                case Peers -- [Each || {Each, _} <- Views_] of
+    Look = fun() -> rabbit_node_monitor:partitions(mnesia:system_info(db_nodes)) end,
+    Loser = fun(Views) ->
+        case lists:reverse(lists:sort([{length(Peers), Node, Peers} || {Node, [_ | _] = Peers} <- Views])) of
+            [] -> none;
+            [{_, Node, Peers} | _] ->
+                case Peers -- [Each || {Each, _} <- Views] of
                     [] -> Node;
                     _Silent -> none
                 end
@@ -32,7 +30,7 @@ spawn(fun() ->
     Watch = fun Watch(Before) ->
         timer:sleep(5000),
         %% If the broker is starting or stopping, this fails, and the next round tries again.
-        Now = case catch Loser(Views()) of
+        Now = case catch Loser(Look()) of
             {'EXIT', _} -> none;
             Found -> Found
         end,

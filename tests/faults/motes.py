@@ -67,7 +67,7 @@ class Motes(load.Load):
         self.call("ir-store", "compact", f"--graph={self.description['graph']}")
 
     def end(self, seconds, most_seconds):
-        """Called when nothing is in progress. Gives the generator `seconds` to end by itself, because all its messages
+        """Called when nothing is in progress. Gives the generator `seconds` to end on its own, because all its messages
         came back; then stops it, which may take `most_seconds`. Returns its summary."""
         if self.process.wait(seconds) is None:
             self.process.send(signal.SIGTERM)
