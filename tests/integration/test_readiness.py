@@ -103,7 +103,7 @@ def test_no_right_to_membership(narrow, rights, what):
     assert reason.startswith("membership: ") and what in reason
     assert_hint(reason)
     assert worker.metric("ir_partitions") == 0
-    [line] = [each for each in worker.text().splitlines() if "403" in each][:1]
+    [line] = [each for each in worker.text().splitlines() if what in each][:1]
     assert " warn: " in line, line
     status, text = narrow.check()
     assert status == 1 and "broker" in text and "403" in text and what in text

@@ -11,6 +11,9 @@ from cache import cache_directory
 
 HOST = "127.0.0.1"
 LOWEST_PORT = 10000
+# A broker that ir-deploy starts below a root folder uses one of these ports and needs it free on every address
+# (platforms/appliance/river/roles/broker/run).
+DEPLOYED_BROKERS = range(25672, 25672 + 256)
 _reserved = set()
 
 
@@ -20,6 +23,7 @@ def free_ports(count, avoid=()):
     stay reserved until this program ends: this function gives them to no other program."""
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports = range(LOWEST_PORT, low if low > 12000 else 65536)
+    avoid = {*avoid, *DEPLOYED_BROKERS}
     shuffled = (port for port in random.sample(ports, len(ports)) if port not in avoid)
     return list(itertools.islice((port for port in shuffled if reserve(port) and not port_fault(HOST, port)), count))
 
