@@ -1,5 +1,5 @@
-"""Messages that must be refused completely or in part, independently of stores and broker: at least one for each such
-reason."""
+"""Messages that must be refused, completely or in part: at least one for each reason that does not depend on the stores
+or the broker."""
 
 import json
 import time
@@ -29,13 +29,13 @@ class Case:
 
     @property
     def ids(self):
-        """Returns the ids of the observations that result from it."""
+        """Returns the ids of the observations that result from the message."""
         return [harness.observation_id(each["n"], round(each["t"] * 1e9), each["v"]) for each in self.kept]
 
 
 def cases(mote, other, at):
-    """The messages of that mote; one of them uses a sensor of the other mote. Their times are from `at` to an hour
-    later, so good records in them are new for each mote and hour."""
+    """The bad messages of a mote; one of them uses a sensor of the other mote. Their times lie within one hour from
+    `at`, so the good records in them are new for each mote and hour."""
     return [*refused_whole(mote, at), *refused_in_part(mote, other, at)]
 
 

@@ -63,7 +63,7 @@ def other_broker(tmp_path_factory):
 
 @pytest.fixture
 def own_broker(tmp_path_factory):
-    """A broker that the test may stop."""
+    """A broker for one test only, which may stop it."""
     with harness.Broker(tmp_path_factory.mktemp("own-rabbitmq")) as server:
         yield server
 
@@ -101,7 +101,7 @@ def messages():
 
 @pytest.fixture
 def make_pipeline(broker, tmp_path):
-    """Pipelines whose workers end with the test."""
+    """Makes pipelines. Their workers are stopped at the end of the test."""
     made = []
 
     def make(**options):
@@ -116,12 +116,12 @@ def make_pipeline(broker, tmp_path):
 
 @pytest.fixture
 def pipeline(make_pipeline):
-    """SQLite and N-Quads, set up, without workers."""
+    """A pipeline with SQLite and N-Quads. The stores are set up; no worker runs yet."""
     return make_pipeline().init()
 
 
 @pytest.fixture
 def make_front_pipeline(front, tmp_path):
-    """Pipelines behind the balancer whose workers end with the test."""
+    """Makes pipelines behind the balancer. Their workers are stopped at the end of the test."""
     with contextlib.ExitStack() as stack:
         yield lambda **options: stack.enter_context(harness.FrontPipeline(front, tmp_path, **options))

@@ -1,4 +1,4 @@
-"""Idle connections to a balancer's listeners (doors), and connections that send a byte now and then."""
+"""Many connections to a balancer's listeners ("doors"): idle ones, and slow ones that send a byte now and then."""
 
 import asyncio
 import contextlib
@@ -54,8 +54,9 @@ LOGINS = {"amqp": amqp_login, "mqtt": mqtt_login, "http": http_request}
 
 
 class Crowd:
-    """A context with `idle` connections at each door that are logged in and silent, and `slow` ones that send one byte a
-    second and connect again when they are cut. They come from many loopback addresses."""
+    """A context that holds many connections at each door. `idle` of them are logged in and silent. `slow` of them send
+    one byte a second, and connect again whenever the balancer disconnects them. The connections come from many loopback
+    addresses."""
 
     def __init__(self, balancer, password, idle, slow):
         self.balancer, self.password, self.idle, self.slow = balancer, password, idle, slow
@@ -78,7 +79,7 @@ class Crowd:
         self.thread.join()
 
     def cut(self):
-        """The doors of the idle connections that are no longer open, one for each connection."""
+        """Returns the door of each idle connection that is no longer open."""
         return [kind for kind, reader, _ in self.held if reader.at_eof()]
 
     async def arrive(self):

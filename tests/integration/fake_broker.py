@@ -1,6 +1,6 @@
-"""A broker that misbehaves on demand, for publishers: enough of AMQP 0-9-1 to connect, open a channel and publish with
-confirms. What it does with a message depends on its routing key; by default it confirms it, several at once where
-RabbitMQ would. It runs in its own thread."""
+"""A fake broker that misbehaves on demand. It speaks as much AMQP 0-9-1 as a publisher needs: connect, open a channel,
+publish with confirms. The routing key of a message decides what happens to it. By default the broker confirms it; it
+confirms several messages at once where RabbitMQ would. It runs in its own thread."""
 
 import asyncio
 import contextlib
@@ -120,13 +120,14 @@ class Publisher:
 
 
 class FakeBroker:
-    """`fate` says what becomes of a message with that routing key: "hold" it unconfirmed, "refuse" it (a nack),
-    "return" it as unroutable, or confirm it (None). The test may replace it at any time."""
+    """`fate` is a function from a routing key to what happens to a message with this key: "hold" leaves it unconfirmed,
+    "refuse" sends a nack, "return" returns it as unroutable, and None confirms it. The test may replace the function at
+    any time."""
 
     def __init__(self):
         self.fate = lambda key: None
         self.unanswered = ()  # methods
-        self.mute = False  # does not check whether an exchange exists
+        self.mute = False  # if true, does not answer queries for an exchange
         self.tried = 0  # such messages
         self.held = []
         self.keys = {}
@@ -177,7 +178,7 @@ class FakeBroker:
             publisher.writer.write(data)
 
     def each(self, what):
-        """Calls the function for every connection, in the broker's thread."""
+        """Calls the function for every connection. The call runs in the broker's thread."""
 
         async def run():
             for publisher in list(self.publishers):
@@ -188,7 +189,7 @@ class FakeBroker:
     # ---- what tests do ----
 
     def block(self):
-        """The alarm of memory or disk."""
+        """Tells publishers that the broker blocks them, as RabbitMQ does when memory or disk space is low."""
         self.each(lambda publisher: publisher.writer.write(method(0, (10, 60), short(b"low on memory"))))
 
     def disconnect(self):

@@ -1,5 +1,5 @@
-"""A stack, and loads during which faults happen: nothing confirmed is missing, nothing is stored twice. The workers'
-clocks are an hour wrong, which must not matter."""
+"""A stack for tests of faults, and loads during which parts of it fail. Afterwards nothing confirmed may be missing,
+and nothing may be stored twice. The workers' clocks are wrong by an hour, which must not matter."""
 
 import contextlib
 import sqlite3
@@ -24,8 +24,8 @@ class WrongClocks(stack.Stack):
 
 
 class Load(load.Load):
-    """A load on a stack whose parts are restarted meanwhile, so that their process ids change. Its motes stay in the
-    registry, because probes and redeliveries follow after the load."""
+    """A load on a stack. The process ids of the stack's parts change, because the parts are restarted during the load.
+    The load's motes stay in the registry, because probes and redelivered messages arrive after it."""
 
     def __init__(self, running, *more):
         super().__init__(running.description(), *more)
@@ -55,8 +55,8 @@ class Faulty:
         self.stack.stop()
 
     def send(self, via, actions, seconds=SECONDS, probing=False):
-        """Makes simulated motes send. `actions` are (seconds after the first check, function). `probing`: also send
-        single packs and check their arrival times."""
+        """Makes simulated motes send. `actions` are pairs (seconds after the first check, function to call). With
+        `probing` it also sends single packs and checks their arrival times."""
         left = list(actions)
         begun = []
         for each in self.stack.workers:
@@ -76,7 +76,7 @@ class Faulty:
             one = Load(self.stack, self.directory / f"load-{self.loads}", via, check)
             one.drain_seconds = 20
             summary = one.simulate(MOTES, self.loads, [f"--rate={RATE}", f"--duration={seconds}s"], *TIMINGS)
-        assert not left, "the load was over before everything was done"
+        assert not left, "the load ended before all actions were done"
         assert summary["messages_confirmed"] == summary["messages_sent"]
         if probing:
             self.ledgers.append(probes.write_ledger(self.directory / f"probes-{self.loads}"))
@@ -88,7 +88,8 @@ class Faulty:
 
     @staticmethod
     def clean(one, earlier):
-        """Messages without a name that were sent again may be stored once more."""
+        """Returns whether nothing is missing, duplicated or foreign. A message without a name that was sent again may
+        be stored once more."""
         verdict = one.verify(*earlier)
         return all(load.total(verdict, key) == 0 for key in ("missing", "doubled", "foreign"))
 
@@ -99,7 +100,7 @@ class Faulty:
             return database.execute("SELECT body, received_ns, id FROM raw").fetchall()
 
     def rejected(self):
-        """How many dead letters there are."""
+        """Returns the number of dead letters."""
         host, port = self.stack.balancer.address("consumers").split(":")
         login = pika.PlainCredentials("worker", self.stack.cluster.passwords["worker"])
         parameters = pika.ConnectionParameters(host, int(port), "/", login)
@@ -115,7 +116,7 @@ class Faulty:
         return lambda: self.stack.cluster.members[index].start()
 
     def cut_power(self):
-        """The fault applies to all brokers, and ends for all at once."""
+        """Kills all brokers at once, then restarts all of them."""
         for each in self.stack.cluster.members:
             each.kill()
         for each in self.stack.cluster.members:
@@ -133,7 +134,7 @@ class Faulty:
         return start
 
     def kill_worker(self, index):
-        """Another takes its place at once."""
+        """Returns a function that kills the worker and starts another one in its place at once."""
         def kill():
             self.stack.workers[index].kill()
             self.stack.start_worker(index)

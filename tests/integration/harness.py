@@ -44,7 +44,7 @@ WAIT_SECONDS = 60
 
 
 def wait_for(condition, what, seconds=WAIT_SECONDS, pause=0.05):
-    """The first true value of condition()."""
+    """Waits until condition() returns a true value, and returns this value."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -58,8 +58,8 @@ def wait_for(condition, what, seconds=WAIT_SECONDS, pause=0.05):
 
 
 def raw_id(mote, body, time_ns=0, kind="absolute", name=None):
-    """Computes a message's id as defined in observation/identity.h. time_ns: the time of the first record, or the
-    arrival for the kind "arrived"."""
+    """Computes a message's id as defined in observation/identity.h. `time_ns` is the time of the first record or, for
+    the kind "arrived", the arrival."""
     parts = [kind.encode(), mote.encode()]
     if kind == "named":
         parts += [str(len(name)).encode(), name]
@@ -69,7 +69,7 @@ def raw_id(mote, body, time_ns=0, kind="absolute", name=None):
 
 
 def absolute_raw_id(mote, body):
-    """The ids of a good pack, JSON or CBOR, in which all times are absolute."""
+    """Returns the ids of a good pack (JSON or CBOR) in which all times are absolute."""
     first = json.loads(body)[0] if body.lstrip()[:1] == b"[" else cbor2.loads(body)[0]
     seconds = sum(first.get(label, first.get(number, 0)) for label, number in (("bt", -3), ("t", 6)))
     return raw_id(mote, body, round(seconds * 10**6) * 1000)
@@ -109,8 +109,8 @@ def observation_id(name, time_ns, value):
 class Message:
     """One pack of one mote, with its expected ids."""
 
-    name = None  # its sender's name for it
-    timed = False  # its times are relative to its arrival
+    name = None  # the name that the sender gave the message
+    timed = False  # whether its times are relative to its arrival
 
     def __init__(self, mote, records):
         self.mote = mote
@@ -126,8 +126,8 @@ class ArrivalMessage:
     timed = True
 
     def __init__(self, mote, records, number, age=None, name=None):
-        """`records` have absolute times; `age`: seconds before the arrival, None: no time. `number` makes the body
-        unique."""
+        """The records have absolute times. `age` is how many seconds before the arrival the first one was measured;
+        None: the message has no time. `number` makes the body unique."""
         bare = [{key: value for key, value in record.items() if key != "t"} for record in records]
         self.mote, self.name, self.age = mote, name, age
         self.records = [{**each, "t": -age} if age is not None else each for each in bare]
@@ -145,7 +145,8 @@ class ArrivalMessage:
 
 
 def mix_times(messages):
-    """Leaves half of the messages unchanged. The others in turn get relative times or none, with a name or without."""
+    """Leaves half of the messages unchanged. The others get relative times or no times, with or without a name, in
+    turn."""
     kinds = [None, (True, False), None, (False, True), None, (True, True), None, (False, False)]
     mixed = []
     for i, message in enumerate(messages):
@@ -180,7 +181,7 @@ def river_messages(limit=None):
 
 
 def write_ledger(path, sent):
-    """The ledger lines that ir-loadgen would write for (message, times sent)."""
+    """Writes a ledger like ir-loadgen's. `messages` are pairs (message, how often it was sent)."""
     lines = ["# ir-ledger 2"]
     for message, tries in sent:
         if message.timed:
@@ -194,27 +195,28 @@ def write_ledger(path, sent):
 
 
 def wrong_clock(hours):
-    """The environment of a program whose clock is that many hours ahead."""
+    """Returns the environment for a program whose clock is ahead by this many hours."""
     return faked_clock(FAKETIME=f"{hours:+d}h")
 
 
 def faked_clock(**settings):
-    """The environment of a program with libfaketime and these settings of it. The monotonic clock is not touched.
-    FORCE_MONOTONIC_FIX would make a wait on a condition with that clock end at once, again and again."""
+    """Returns the environment for a program that runs with libfaketime and these libfaketime settings. The monotonic
+    clock stays real: with FORCE_MONOTONIC_FIX, a wait on a condition with that clock would return at once, again and
+    again."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     return {"LD_PRELOAD": str(library), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             "ASAN_OPTIONS": "verify_asan_link_order=0", **settings}
 
 
 def other_root():
-    """The other RabbitMQ (servers.other_rabbitmq); without one the test is skipped."""
+    """The root of the other RabbitMQ (servers.other_rabbitmq). If there is none, skips the test."""
     if (root := servers.other_rabbitmq()) is None:
         pytest.skip("IR_RABBITMQ_ROOT names no root folder with another RabbitMQ")
     return root
 
 
 def series_of(root=None):
-    """Returns (major, minor) version of the RabbitMQ installed there."""
+    """Returns the (major, minor) version of the RabbitMQ installed below this root."""
     found = Path((root or "") + "/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")
     return tuple(map(int, next(found).name.split("-")[1].split(".")[:2]))
 
@@ -261,7 +263,7 @@ class Front:
     """Balancer and brokers as ingest/ configures them, with the tests' own limits."""
 
     def __init__(self, directory, brokers=1, root=None, motes=(), **limits):
-        """These `motes` have users of their own."""
+        """`motes`: these motes get broker users of their own."""
         self.directory = Path(directory)
         self.cluster = cluster.Cluster(self.directory / "brokers", brokers, root=root)
         self.tokens = self.directory / "tokens"
@@ -284,7 +286,7 @@ class Front:
         self.cluster.stop()
 
     def new_host(self):
-        """All tests share one virtual host, so the queues are emptied first."""
+        """Empties the queues for the next test, because all tests share one virtual host."""
         with contextlib.closing(self.connect("worker")) as connection:
             for queue in ("ir.rejected", *(f"ir.observations.{i}" for i in range(8))):
                 channel = connection.channel()
@@ -293,7 +295,7 @@ class Front:
         return "/"
 
     def connect(self, user, listener="inside", password=None):
-        """A pika connection as one of the users."""
+        """Opens a pika connection as this user."""
         host, port = self.balancer.address(listener).split(":")
         options = None
         if listener == "amqps":
@@ -390,7 +392,7 @@ class Pipeline:
         return worker
 
     def issue(self, *motes):
-        """Writes tokens for these motes to the file that gateways read."""
+        """Issues tokens for these motes, in the file that gateways read."""
         self.tokens.update(programs.issue_tokens(BUILD, motes, self.directory / "tokens.txt"))
 
     def gateway(self, *more, wait=True, env=None):
@@ -459,11 +461,11 @@ class Pipeline:
         return self.connect().queue_declare(queue, passive=True).method.message_count
 
     def waiting(self, partitions=8):
-        """Messages that no worker has yet."""
+        """Returns the number of messages that no worker has received yet."""
         return sum(self.ready_messages(f"ir.observations.{i}") for i in range(partitions))
 
     def idle(self):
-        """Nothing waits and nothing is under way."""
+        """Whether no message waits in a queue and no worker is processing one."""
         alive = [worker for worker in self.workers if worker.process.alive()]
         return self.waiting() == 0 and all(
             worker.metric("ir_messages_in_flight") == 0 and worker.metric("ir_batches_in_flight") == 0
@@ -471,7 +473,8 @@ class Pipeline:
         )
 
     def drain(self, seconds=WAIT_SECONDS):
-        """Waits until everything is done, in two checks in a row, because a message may be on its way to a worker."""
+        """Waits until two checks in a row find no message waiting or being processed. One check is not enough: a
+        message may be on its way to a worker."""
 
         def twice():
             if not self.idle():
@@ -492,16 +495,17 @@ class Pipeline:
         return [uuid.UUID(bytes=row[0]) for row in self.sqlite(f"SELECT id FROM {table}")]
 
     def nquads_files(self):
-        """The segments: sealed (*.nq), being written (*.nq.open), and those of the registry."""
+        """Returns all N-Quads files: sealed segments (*.nq), segments being written (*.nq.open), and the registry's
+        files."""
         directory = Path(self.graph.removeprefix("nquads:"))
         return sorted([*directory.glob("*.nq"), *directory.glob("*.nq.open")])
 
     def nquads_text(self):
-        """All observations' lines of all segments."""
+        """Returns the lines of all observations, from all segments."""
         return "".join(f.read_text() for f in self.nquads_files() if not f.name.startswith("registry."))
 
     def nquads_ids(self):
-        """One for every type statement."""
+        """Returns one id for every type statement."""
         end = f"<{RDF_TYPE}> <{OBSERVATION}>"
         lines = [line for line in self.nquads_text().splitlines() if end in line]
         return [uuid.UUID(line.split(">", 1)[0].rsplit("/", 1)[-1].rsplit(":", 1)[-1]) for line in lines]
@@ -517,15 +521,15 @@ class Pipeline:
         return write_ledger(self.directory / "ledger.txt", [(message, 1) for message in messages])
 
     def find_arrivals(self, messages):
-        """Sets each message's arrival, and so its expected ids, from SQLite."""
+        """Reads each message's arrival from SQLite, and computes the ids that follow from it."""
         arrivals = {bytes(body): time_ns for body, time_ns in self.sqlite("SELECT body, received_ns FROM raw")}
         for message in messages:
             if message.timed:
                 message.arrive(arrivals[message.body])
 
     def assert_exactly(self, messages):
-        """Asserts that SQLite and N-Quads contain each of these messages once. Equal readings that arrive together
-        count as one."""
+        """Asserts that SQLite and N-Quads contain each of these messages exactly once. Equal readings that arrive at
+        the same time count as one."""
         self.find_arrivals(messages)
         expected = sorted({each for message in messages for each in message.ids})
         assert sorted(self.sqlite_ids("raw")) == sorted(message.raw_id for message in messages)
@@ -536,7 +540,7 @@ class Pipeline:
 
 
 class FrontPipeline(Pipeline):
-    """The same pipeline through the balancer, as the user `worker`."""
+    """A pipeline whose programs connect through the balancer, as the user `worker`."""
 
     def __init__(self, front, directory, **options):
         super().__init__(front, directory, env={"IR_AMQP_PASSWORD": front.cluster.passwords["worker"]}, **options)
@@ -550,11 +554,9 @@ class FrontPipeline(Pipeline):
 
 
 def assert_order(taken, messages):
-    """Asserts that the republished stream has each mote's messages in the order in which they were sent.
-
-    `taken` is the stream of one format. Messages that the broker may have delivered before are marked. Apart from
-    repeats, the marked messages are in order, too.
-    """
+    """Asserts that each mote's messages were republished in the order in which they were sent. `taken` is the stream of
+    one format. Messages that the broker may have delivered before are marked, and may repeat earlier ones. Apart from
+    repeats, the marked messages are in order, too."""
     place = {str(message.raw_id): i for i, message in enumerate(messages)}
     last, seen = {}, set()
     for method, properties, _body in taken:

@@ -1,5 +1,5 @@
-"""Machines for deployment tests: LXC containers with systemd as process 1, each over a Debian root as in `make
-test-distributions`, on a separate bridge. The project is at /srv/river, its release build at /srv/build."""
+"""Machines for deployment tests. Each is an LXC container with systemd as process 1, over a Debian root like that of
+`make test-distributions`, on a separate bridge. The project is at /srv/river, and its release build at /srv/build."""
 
 import contextlib
 import os
@@ -75,7 +75,7 @@ class Machine:
         return command.run(self.argv(*words), seconds=seconds, good=good)
 
     def deploy(self, *words, seconds=600, good=(0,)):
-        """Returns what ir-deploy prints there."""
+        """Runs ir-deploy on the machine; returns its output."""
         done = self.run("/srv/river/platforms/ir-deploy", "/srv/shared/inventory.conf", self.name, *words, seconds=seconds, good=good)
         return done.out + done.err
 
@@ -100,7 +100,8 @@ class Machine:
 
 class Machines:
     def __init__(self, folder, subnet, *more):
-        """`subnet`: three numbers of IPv4. `more`: other addresses of the host on the bridge, with their prefixes."""
+        """`subnet`: the first three numbers of an IPv4 address. `more`: other addresses of the host on the bridge, each
+        with its prefix length."""
         self.folder = folder
         self.addresses = [f"{subnet}.1/24", *more]
         self.bridge = f"irm{os.getpid() % 2**24:x}"
@@ -120,7 +121,8 @@ class Machines:
         return self
 
     def find_root(self):
-        """The root: IR_MACHINE_ROOT, or the one of `make test-distributions` for the host's release."""
+        """Returns the Debian root: IR_MACHINE_ROOT, or the one that `make test-distributions` made for the host's
+        release."""
         if named := os.environ.get("IR_MACHINE_ROOT"):
             return Path(named)
         groups = subprocess.run(["make", "-s", "test-groups"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()

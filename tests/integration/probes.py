@@ -1,5 +1,5 @@
-"""Packs with times relative to their arrival, sent one by one over AMQP, MQTT and HTTP during a test. The times of
-sending and of the confirm are recorded: the stored arrival must lie between them."""
+"""Packs with times relative to their arrival, sent one by one over AMQP, MQTT and HTTP during a test. The probes record
+when each pack was sent and confirmed. The stored arrival must lie between these two times."""
 
 import subprocess
 import threading
@@ -18,7 +18,7 @@ RETRY_SECONDS = 60
 
 
 class Probes(threading.Thread):
-    """Sends until the end of `with`. Set the mote's `token` first."""
+    """Sends packs from the start to the end of a `with` block. Set the mote's `token` first."""
 
     mote = MOTE
 
@@ -110,7 +110,7 @@ class Probes(threading.Thread):
         return directory
 
     def check(self, arrivals):
-        """`arrivals`: [(body, ns, id)] of the stored raw messages."""
+        """Checks the stored raw messages, given as `arrivals`: [(body, ns, id)]."""
         assert self.error is None, self.error
         assert len(self.sent) >= len(VIAS) * len(KINDS), "too few were sent to say anything"
         stored = {}

@@ -17,7 +17,8 @@ OP_MSG = 2013
 
 
 def share_of(percent, seed=1, calls=math.inf):
-    """A function that returns true for that share of its calls, or for that many first calls."""
+    """Returns a function that returns true in `percent` % of its calls, at random. After `calls` calls it always
+    returns false."""
     dice = random.Random(seed)
     lock = threading.Lock()
     left = calls
@@ -32,9 +33,9 @@ def share_of(percent, seed=1, calls=math.inf):
 
 
 class Proxy:
-    """Listens on `host` and `port` until the end of the with statement. `target`: a port there, or (host, port).
-    `cut(answer)` returns the part of a server's answer (bytes) to pass on; if it is not all, the connection is closed
-    afterwards."""
+    """Listens on `host` and `port` until the end of the `with` block. `target` is the real server: a port on the same
+    host, or (host, port). `cut(answer)` returns the part of a server's answer (bytes) to pass on; if that is not all of
+    it, the proxy then closes the connection."""
 
     def __init__(self, target, handler, server=socketserver.ThreadingTCPServer, host=servers.HOST):
         self.target = target if isinstance(target, tuple) else (host, target)
@@ -47,7 +48,7 @@ class Proxy:
         self.cut = lambda answer: answer
 
     def passed_on(self, answer):
-        """Returns (the part that is passed on, whether it is everything)."""
+        """Returns the part of the answer that is passed on, and whether this is all of it."""
         part = self.cut(answer)
         self.faults += len(part) < len(answer)
         return part, len(part) == len(answer)
@@ -87,7 +88,7 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or not all_of_it
 
     def ask(self, body):
-        """The server's answer, with a corrected length."""
+        """Asks the server, and returns its answer with a corrected length."""
         connection = http.client.HTTPConnection(*self.server.proxy.target, timeout=60)
         try:
             headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
@@ -107,14 +108,15 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
 
 
 class HttpProxy(Proxy):
-    """`fault(method, path, content_type, body)` returns the bytes to answer instead, or None."""
+    """An HTTP proxy. `fault(method, path, content_type, body)` returns the bytes of an answer of its own, or None to
+    ask the server."""
 
     def __init__(self, target, fault=lambda *_: None, host=servers.HOST):
         super().__init__(target, HttpHandler, http.server.ThreadingHTTPServer, host)
         self.fault = fault
 
     def uri(self, server):
-        """The graph store's URI of a server of tools/servers/, by way of the proxy."""
+        """Returns the URI of a graph store of tools/servers/, with this proxy in front."""
         return server.uri.replace(f"//{server.host}:{server.port}/", f"//{self.host}:{self.port}/")
 
 
@@ -127,7 +129,7 @@ def http_answer(status, text=b"", content_type="text/html"):
 
 
 def parse_message(message):
-    """Returns (command document, number of documents it carries) of an OP_MSG."""
+    """Parses an OP_MSG; returns (command document, number of documents in it)."""
     document, carried, at = None, 0, 20
     checksum = 4 if struct.unpack_from("<I", message, 16)[0] & 1 else 0
     while at < len(message) - checksum:
@@ -196,8 +198,8 @@ class MongoHandler(socketserver.BaseRequestHandler):
 
 
 class MongoProxy(Proxy):
-    """`fault(command, carried)` returns the reply to send instead, or None; `change(reply)` returns the changed reply
-    of the server to an insert."""
+    """A proxy for MongoDB. `fault(command, carried)` returns a reply of its own, or None to ask the server.
+    `change(reply)` returns the changed form of a server's reply to an insert."""
 
     def __init__(self, target, fault=lambda *_: None, change=lambda reply: reply, host=servers.HOST):
         super().__init__(target, MongoHandler, host=host)
@@ -208,6 +210,6 @@ class MongoProxy(Proxy):
 
 
 def write_errors(carried, code, text="try again"):
-    """The reply of an insert that refused every document."""
+    """Makes the reply to an insert of which every document was refused."""
     errors = [{"index": i, "code": code, "errmsg": text} for i in range(carried)]
     return {"n": 0, "writeErrors": errors, "ok": 1.0}

@@ -57,14 +57,14 @@ def annotate(*words, text=None, registry=LAKE / "lake.ttl", status=0):
 
 @pytest.fixture(scope="module")
 def some_packs():
-    """The packs of the lake's network only, including texts: those of both networks would need both registries."""
+    """Packs of the lake's network, including texts. Packs of both networks together would need both registries."""
     lines = (LAKE / "lake.jsonl").read_text().splitlines(keepends=True)
     return "".join(lines[:150] + lines[-1:]).encode()
 
 
 @pytest.fixture(scope="module")
 def mere_packs():
-    """Some packs of each mote of the other network, and all packs without numbers."""
+    """Packs of the other network: some of each mote, and all packs without numbers."""
     lines = (LAKE / "mere.jsonl").read_text().split("\n")
     return "\n".join([*lines[:-17:12], *lines[-17:]]).encode()
 
@@ -102,7 +102,7 @@ def ns_of(text):
 
 
 def test_every_flag_of_a_network_with_all_kinds_of_limits_and_late_points():
-    """mere.py describes the data."""
+    """tests/data/annotate/mere.py describes the data."""
     documents = lines_of(annotate("--format=json", LAKE / "mere.jsonl", registry=MERE)[0])
     found = {}
     for document in documents:
@@ -155,7 +155,7 @@ def test_a_stream_shows_flags_as_they_become_known(some_packs):
 
 
 def graphs_of(packs, detail, registry):
-    """The statements of each RDF format, read by independent parsers."""
+    """Parses each RDF format with an independent parser, and returns the statements."""
     graphs = {}
     for name, parser in (("ntriples", "nt"), ("turtle", "turtle"), ("jsonld", "json-ld"), ("nquads", "nquads")):
         text = annotate(f"--format={name}", f"--graph-detail={detail}", text=packs, registry=registry)[0]
@@ -184,7 +184,7 @@ def test_shapes_over_sosa_hold(some_packs, detail, shapes):
     conforms, _, report = pyshacl.validate(graph, shacl_graph=rules)
     assert conforms, report
     graph.remove((None, SOSA.madeBySensor, None))
-    assert not pyshacl.validate(graph, shacl_graph=rules)[0], "the shapes find nothing"
+    assert not pyshacl.validate(graph, shacl_graph=rules)[0], "the shapes accept an observation without a sensor"
 
 
 def test_lean_is_nine_triples_an_observation_and_one_for_each_bad_test(some_packs):
@@ -218,7 +218,7 @@ def test_senml_decodes_back_to_the_same_observations(some_packs, mere_packs):
 
 
 def test_senml_is_what_was_sent_by_another_decoder(mere_packs):
-    """Resolved as in RFC 8428 by the test itself: names, times, values, units and ids stay the same."""
+    """The test itself resolves the sent packs as RFC 8428 says. Names, times, values, units and ids stay the same."""
     documents = lines_of(annotate("--format=json", text=mere_packs, registry=MERE)[0])
     resolved = annotate("--format=senml", text=mere_packs, registry=MERE)[0]
     sent = [list(resolve(pack)) for pack in lines_of(mere_packs.decode())]
@@ -230,7 +230,7 @@ def test_senml_is_what_was_sent_by_another_decoder(mere_packs):
 
 @pytest.mark.parametrize("times", [{}, {"t": -60.25}, {"bt": 1795867100, "t": 1e-7}, {"bt": -3.3e-7}])
 def test_times_of_senml_are_read_back_to_the_same_ids(times):
-    """Absolute or relative, a time is written exactly as it was read, to the microsecond."""
+    """A time, absolute or relative, is written exactly as it was read, to the microsecond."""
     pack = json.dumps([{"n": "BUOY-7/temp", "u": "Cel", "v": 7.25, **times}, {"n": "BUOY-7/temp", "u": "Cel", "v": 8}])
     words = ["--unregistered=accept", "--now=2026-11-28T12:00:00.123456789Z"]
     resolved = annotate("--format=senml", *words, text=pack.encode())[0]
@@ -336,7 +336,7 @@ def test_a_missing_file_is_status_1(tmp_path):
 
 @pytest.mark.parametrize("words", ([], ["--stream"], ["--input=cbor"]))
 def test_the_other_files_are_read(words, tmp_path):
-    """A missing file and a folder are reported; the other files are still processed."""
+    """Reports a missing file and a folder, and still processes the other files."""
     kind = "cbor" if words == ["--input=cbor"] else "jsonl"
     pack = [{"n": "BUOY-7/temp", "u": "Cel", "t": 1800000000, "v": 1}]
     good = [tmp_path / f"{name}.{kind}" for name in "ab"]
@@ -367,7 +367,8 @@ def test_the_replay_data_is_taken_whole():
 
 
 def test_a_mote_is_explained(tmp_path):
-    """The example of the manual: limits of the sensor, the mote, the property and the vocabulary, and no limits."""
+    """`--explain` prints what the example of the manual shows: the limits of the sensor, the mote, the property and the
+    vocabulary, and tests without limits."""
     manual = (harness.ROOT / "docs" / "reference" / "registry.md").read_text()
     text = manual[manual.index("## A complete example"):].split("```turtle\n")[1].split("```")[0]
     registry = tmp_path / "network.ttl"
@@ -377,7 +378,7 @@ def test_a_mote_is_explained(tmp_path):
     head, temperature, level, door = (each.splitlines() for each in out.split("\n\n"))
 
     def shown(section, what):
-        """Returns [(value, the line that defines it with its owner, or a word)]."""
+        """Returns pairs: a value, and the line that defines it with its owner, or a word instead."""
         rows = []
         for value in (row[18:] for row in section if row.startswith(f"  {what:<14}  ")):
             value, _, where = value.rstrip().rpartition("  ")

@@ -1,5 +1,5 @@
-"""The arrival of a message: the broker stamps it, whatever the sender claims. A broker that cannot stamp does not
-start."""
+"""The arrival of a message: the broker stamps it, whatever the sender claims. A broker that cannot stamp messages does
+not start."""
 
 import contextlib
 import json
@@ -132,8 +132,8 @@ def by_mqtt(front, body, version, *more):
 
 
 def test_what_a_sender_says_of_the_arrival_does_not_count(front, make_front_pipeline):
-    """An untrusted user's headers have no effect, by any protocol. The property timestamp is only used as the base of
-    relative times."""
+    """An untrusted user's headers have no effect, over any protocol. Its property `timestamp` only serves as the base
+    of relative times."""
     pipeline = make_front_pipeline().init()
     properties = []
     for arrival in ("timestamp_in_ms", "ir-arrival"):
@@ -175,8 +175,8 @@ def test_nobody_signs_for_another(front, make_front_pipeline):
 
 
 def test_properties_that_cannot_be_read(pipeline):
-    """Malformed frames end only their own connection. If our stamping code reads them first, the client gets a
-    reason."""
+    """A malformed frame ends only its own connection. If the project's stamping code reads it first, the client is told
+    the reason."""
     with contextlib.closing(pipeline.open()) as other:
         connection = pipeline.open()
         number = connection.channel().channel_number
@@ -194,7 +194,8 @@ def test_properties_that_cannot_be_read(pipeline):
 
 
 def send_while_stopped(pipeline, gateway, value):
-    """The broker is suspended before the request and resumed later: (time before, time of resuming, answer)."""
+    """Suspends the broker, sends a request, then resumes the broker. Returns the time before, the time of resuming, and
+    the answer."""
     answers = []
     thread = threading.Thread(target=lambda: answers.append(ask(gateway, pipeline.tokens[MOTE], clockless(value))))
     before = time.time_ns()
@@ -211,7 +212,8 @@ def send_while_stopped(pipeline, gateway, value):
 
 
 def test_what_waits_in_the_gateway(own_broker, tmp_path):
-    """A trusted gateway's arrival counts, and its answer contains the stored ids."""
+    """A message waits in the gateway. Its arrival is the gateway's if the worker trusts the gateway's user; the
+    gateway's answer contains the ids that are stored."""
     with harness.Pipeline(own_broker, tmp_path) as pipeline:
         pipeline.init()
         pipeline.issue(MOTE)
@@ -230,8 +232,8 @@ def test_what_waits_in_the_gateway(own_broker, tmp_path):
 
 
 def test_a_mote_without_a_clock_by_http(make_pipeline):
-    """The same body sent three times: without a key it makes three observations, with one key a single one. Repeats get
-    the first one's id."""
+    """The same body is sent three times. Without a key it makes three observations. With one key it makes a single one,
+    and the repeats get the first id."""
     pipeline = make_pipeline().init()
     pipeline.issue(MOTE)
     gateway, token = pipeline.gateway(), pipeline.tokens[MOTE]
@@ -252,7 +254,7 @@ def test_a_mote_without_a_clock_by_http(make_pipeline):
 
 @pytest.mark.parametrize("name", [None, "reading-1"])
 def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name):
-    """A message that a trusted user replays counts as the original message, with its name."""
+    """A message that a trusted user replays counts as the original message: it keeps its arrival and its name."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{MOTE}/00010"', f'"{MOTE}/other"'))
@@ -279,7 +281,7 @@ def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name)
 
 
 def test_the_present_is_no_future_to_a_worker_that_is_days_behind(make_pipeline):
-    """Whether a time is too far in the future depends on the message's arrival."""
+    """Whether a time is too far in the future depends on the message's arrival, not on the worker's clock."""
     pipeline = make_pipeline().init()
     now = int(time.time())
     bodies = [clockless(9.5, t=now), clockless(10.5, t=now + 10 * 86400)]
@@ -294,7 +296,8 @@ def test_the_present_is_no_future_to_a_worker_that_is_days_behind(make_pipeline)
 
 @pytest.mark.parametrize("hours", [1, -1])
 def test_the_workers_clock_moves_nothing(make_pipeline, hours):
-    """The worker's clock is an hour wrong and the worker starts late; the times are still those of sending."""
+    """The worker's clock is wrong by an hour, and the worker starts late. The stored times are still those of
+    sending."""
     pipeline = make_pipeline().init()
     before = time.time_ns()
     pipeline.publish_body(clockless(6.5), f"ir.{MOTE}")

@@ -1,4 +1,4 @@
-"""Files that are replaced by complete ones (ingest/atomic.py), also on a full disk."""
+"""Files that are replaced as a whole (ingest/atomic.py), also on a full disk."""
 
 import os
 import shutil
@@ -54,7 +54,7 @@ def test_a_file_keeps_its_owner_unless_told_otherwise(tmp_path):
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path):
-    """Here a file may have 100 bytes at most. The error names the file itself."""
+    """Simulates a full disk: a file may have at most 100 bytes. The error names the file."""
     path = tmp_path / "file"
     path.write_text("old")
     done = subprocess.run([sys.executable, "-c", FULL, harness.ROOT / "ingest", path], capture_output=True, text=True, timeout=60,
@@ -78,7 +78,7 @@ def test_what_fails_or_makes_nothing_leaves_the_old_file(tmp_path):
 
 
 def test_passwords_keep_the_mode_of_their_file(tmp_path):
-    """An owner may have made the file readable only, or given it away."""
+    """The owner may have changed the mode of the file. It stays the same when passwords are added."""
     path = tmp_path / "passwords"
     path.write_text("river swordfish\n")
     path.chmod(0o700)

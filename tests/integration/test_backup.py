@@ -1,5 +1,4 @@
-"""ir-store backup and restore: the disks of the stores are lost while workers run, and are restored as they were
-saved."""
+"""ir-store backup and restore. The stores lose their disks while workers run, and are restored to the saved state."""
 
 import gzip
 import hashlib
@@ -32,15 +31,15 @@ def restore(pipeline, *words, folder="backups"):
 
 
 def refused(pipeline, *words, status=1):
-    """Returns the last line of its message."""
+    """Calls the command, which must fail, and returns the last line of its message."""
     found, _, errors = pipeline.call("ir-store", *words, *pipeline.stores())
     assert found == status, errors
     return errors.splitlines()[-1]
 
 
 def verify(pipeline, certain, perhaps=()):
-    """Asserts that the stores contain everything that is certain, once, and nothing that is neither certain nor
-    possible."""
+    """Asserts that the stores contain each message of `certain` exactly once. They may also contain messages of
+    `perhaps`, but no others."""
     words = ["verify", f"--ledger={ledger(pipeline, 'certain', certain)}", f"--known={ledger(pipeline, 'perhaps', perhaps)}"]
     status, text, errors = pipeline.call("ir-store", *words, "--json", *pipeline.stores(), seconds=300)
     assert status == 0, text + errors
@@ -56,7 +55,7 @@ def send(pipeline, messages):
 
 
 def lose_documents(pipeline):
-    """The database and its log."""
+    """Removes the database and its log."""
     for path in pipeline.directory.glob("documents.sqlite*"):
         path.unlink()
 
@@ -71,7 +70,7 @@ def lose_files(pipeline):
 
 
 def rehearse(pipeline, messages, lose):
-    """Messages sent before the backup, during it, and while the stores are lost."""
+    """Sends messages before the backup, during it, and while the stores are lost."""
     size = len(messages) // 3
     before, during, after = messages[:size], messages[size : 2 * size], messages[2 * size :]
     workers = [pipeline.worker() for _ in range(2)]
@@ -101,7 +100,8 @@ def test_files_lost_under_workers(pipeline, messages):
 
 
 def replace_graph(folder, older):
-    """Combines the graph of another backup, as if the graph had been read long before the documents."""
+    """Replaces the backup's graph with that of an older backup, as if the graph had been read long before the
+    documents."""
     shutil.copy(older / "graph-1.nq.gz", folder)
     sums = folder / "SHA256SUMS"
     lines = [line for line in sums.read_text().splitlines() if not line.endswith("  graph-1.nq.gz")]
@@ -110,8 +110,8 @@ def replace_graph(folder, older):
 
 
 def test_graph_older_than_documents(pipeline, messages):
-    """Items missing in the graph are made from the documents: observations, and revisions of observations that it
-    contains."""
+    """Restoring makes what the graph lacks from the documents: observations, and revisions of observations that the
+    graph has."""
     pipeline.worker()
     sent = messages[:600]
     send(pipeline, sent[:300:2])
@@ -134,12 +134,12 @@ def test_graph_older_than_documents(pipeline, messages):
 
 
 def statements(pipeline):
-    """Returns the statements without the marks between batches."""
+    """Returns the statements, without the marks that end batches."""
     return [line for line in pipeline.nquads_text().splitlines() if not line.startswith("#")]
 
 
 def test_one_store_alone(pipeline, messages):
-    """A lost graph is restored including what came after the backup, because the documents have it."""
+    """Only the graph is lost. Even observations newer than the backup are restored, because the documents have them."""
     pipeline.worker()
     send(pipeline, messages[:100])
     pipeline.drain()
@@ -153,7 +153,7 @@ def test_one_store_alone(pipeline, messages):
 
 
 def restore_killed(pipeline, size, *words):
-    """Kills the program with SIGKILL while it writes a file, when the file has this size. Returns whether that
+    """Starts a restore and kills it with SIGKILL when the file that it writes reaches this size. Returns whether that
     worked."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -167,7 +167,7 @@ def restore_killed(pipeline, size, *words):
 
 @pytest.mark.parametrize("store, lose", (("documents", lose_documents), ("graph", lose_graph)))
 def test_killed_while_one_store_is_restored(pipeline, messages, store, lose):
-    """No incomplete file remains, and the same command, called again, completes the work."""
+    """A restore is killed. It leaves no incomplete file, and the same command, called again, completes the work."""
     pipeline.worker("--segment-bytes=64Ki")
     send(pipeline, messages[:400])
     pipeline.drain()
@@ -185,7 +185,7 @@ def test_killed_while_one_store_is_restored(pipeline, messages, store, lose):
 
 
 def test_killed_between_the_stores(pipeline, messages):
-    """The documents are already back, so only the graph is restored; the program says so."""
+    """A restore is killed after the documents are back. The next call restores only the graph, and says so."""
     pipeline.worker()
     send(pipeline, messages[:400])
     pipeline.drain()
@@ -240,7 +240,7 @@ def small_disk(tmp_path):
 
 
 def test_full_disk(small_disk, pipeline, messages):
-    """The failure is reported, and nothing is left behind."""
+    """When the disk is full, the backup fails with a message and leaves nothing behind."""
     first = backup(pipeline, "--store=both")
     pipeline.worker()
     send(pipeline, messages[:1000])
@@ -261,7 +261,7 @@ def unit_files():
 
 
 def test_scheduled_command(pipeline, tmp_path):
-    """The timer's command works, with the paths of this test."""
+    """The command of the systemd timer works, here with the paths of this test."""
     (tmp_path / "river.conf").write_text("[common]\n" + "".join(f"{each[2:]}\n" for each in pipeline.stores()))
     (tmp_path / "river.conf").chmod(0o600)
     line = re.search(r"ExecStart=(.*)", unit_files()["river-backup.service"])[1]
@@ -290,7 +290,7 @@ def test_units(tmp_path):
 
 @pytest.mark.slow
 def test_lost_river(mine, tmp_path):
-    """The whole folder is lost: stores, registry, credentials, ports."""
+    """The whole folder is lost (stores, registry, credentials, ports) and restored."""
     mine.good("up.py", "up", DOCUMENTS="sqlite", GRAPH="oxigraph", REGISTRY=str(registry(tmp_path / "gauges.ttl", "elbe-dresden")))
     send_one = commands(mine.good("up.py", "up"))["HTTP"]
     paste(send_one)
@@ -316,7 +316,7 @@ def test_lost_river(mine, tmp_path):
 
 
 def lose_server(server):
-    """The store's data are lost, and it comes back empty."""
+    """Replaces the store's server with an empty one."""
     server.kill()
     for path in server.directory.iterdir():
         if path != server.log:
@@ -358,7 +358,8 @@ def test_servers_lost_under_workers(make_pipeline, messages, tmp_path, kinds):
 
 @pytest.mark.slow
 def test_from_one_graph_store_to_another(make_pipeline, messages, tmp_path):
-    """A backup of the graph is N-Quads, which any store accepts."""
+    """The graph is saved from one store and restored into another: a backup contains N-Quads, which any store
+    accepts."""
     pipeline = make_pipeline(settings=("--graph-detail=full", "--graph-name=day")).init()
     options = [*pipeline.settings, *pipeline.stores()]
     pipeline.stores = lambda: options

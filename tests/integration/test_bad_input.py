@@ -1,4 +1,5 @@
-"""Unusable messages go to ir.rejected with their reason, are kept raw and counted; the others are processed."""
+"""Unusable messages go to ir.rejected with their reason, are kept raw, and are counted. All other messages are
+processed."""
 
 import json
 import sqlite3
@@ -23,7 +24,7 @@ BAD_JSON_NUMBER = f'[{{"n":"{SENSOR}","t":{T},"v":1e999}}]'.encode()
 
 @pytest.fixture(scope="module")
 def shared(broker, tmp_path_factory):
-    """Starts one pipeline with one worker for the whole table."""
+    """One pipeline with one worker, shared by all rows of the table."""
     with harness.Pipeline(broker, tmp_path_factory.mktemp("bad")) as pipeline:
         pipeline.init()
         pipeline.worker()
@@ -61,14 +62,15 @@ def test_refusal(shared, case):
 
 
 def test_number_that_no_double_holds(shared):
-    """jansson refuses the whole text; only the refusal and its report matter here."""
+    """jansson refuses the whole text of such a message; the test only checks that the message is refused and
+    reported."""
     shared.publish_body(BAD_JSON_NUMBER, KEY)
     headers = shared.dead_letter()[1].headers
     assert headers["reason"] in ("not-json", "out-of-range", "not-finite") and headers["detail"]
 
 
 def test_over_message_bytes(shared):
-    """The message is not even read: the broker dead-letters it, and the worker continues."""
+    """No worker reads a message that is too large: the broker dead-letters it, and the worker continues."""
     body = b'[{"n":"' + b"x" * (13 * 2**20) + b'"}]'
     worker = shared.workers[0]
     before = worker.metric("ir_messages_oversize_total")
@@ -92,7 +94,8 @@ def test_several_refusals_are_listed(shared):
 
 
 def test_document_that_the_database_refuses(make_pipeline):
-    """The poison document is found; the rest of its batch is stored, published and acknowledged."""
+    """The worker finds the document that the database refuses. The rest of its batch is stored, published and
+    acknowledged."""
     pipeline = make_pipeline().init()
     with sqlite3.connect(pipeline.documents.removeprefix("sqlite:")) as database:
         database.execute(
@@ -150,19 +153,19 @@ RECORDS = 10000
 
 
 def bomb(number):
-    """Ten thousand empty CBOR records, made different by a base time."""
+    """Ten thousand empty CBOR records. The base time makes each message different."""
     return b"\x99\x27\x10" + b"\xa1\x22\x1a" + (1_000_000_000 + number).to_bytes(4, "big") + b"\xa0" * (RECORDS - 1)
 
 
 def resident(program):
-    """Bytes of memory it has now."""
+    """Returns the memory that the process uses now, in bytes."""
     status = harness.Path(f"/proc/{program.process.child.pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) * 1024
 
 
 def test_many_refusals_of_small_messages(pipeline, messages):
-    """Memory and documents stay proportional to what was sent, each record is counted, and other motes' messages
-    arrive."""
+    """Memory and documents stay proportional to the size of the messages. Each refused record is counted, and other
+    motes' messages arrive."""
     # Otherwise the sanitizer keeps 256 MB of freed memory.
     worker = pipeline.worker("--formats=", env={"ASAN_OPTIONS": "quarantine_size_mb=4"})
     before = resident(worker)

@@ -1,4 +1,4 @@
-"""Exchanges, queues and bindings that vanish while workers run are declared again, and this is reported."""
+"""Workers declare exchanges, queues and bindings again if these vanish, and report this."""
 
 import pika
 import pytest
@@ -24,7 +24,8 @@ def objects(pipeline):
 
 @pytest.fixture
 def running(pipeline):
-    """Two workers that have divided the partitions, and the objects that the broker then has."""
+    """Starts two workers and waits until they have divided the partitions. Yields the objects that the broker then
+    has."""
     pipeline.worker()
     pipeline.worker()
     harness.wait_for(lambda: sum(each.metric("ir_partitions") for each in pipeline.workers) == PARTITIONS,
@@ -44,7 +45,7 @@ def logs(pipeline):
 
 
 def assert_mended(pipeline, messages):
-    """All objects are there as before, and new messages are processed."""
+    """Asserts that all objects exist as before, and that new messages are processed."""
     harness.wait_for(lambda: objects(pipeline) == pipeline.before, f"what was there before: {pipeline.before}")
     for worker in pipeline.workers:
         worker.await_ready()
@@ -81,7 +82,7 @@ def test_queue_of_a_partition(running, messages):
 
 
 def test_bindings(running, messages):
-    """Missing bindings cannot be detected over AMQP; they are declared again anyway."""
+    """A worker cannot detect over AMQP that a binding is missing, so it declares bindings regularly."""
     channel = running.connect()
     channel.exchange_unbind("ir.observations", "amq.topic", "ir.#")
     for i in range(PARTITIONS):
@@ -101,8 +102,8 @@ def test_everything_at_once(running, messages):
 
 
 def test_a_batch_that_waits_for_an_exchange(pipeline, messages):
-    """ir.processed goes missing while messages are in progress. It is declared again, and the messages are published
-    and acknowledged."""
+    """ir.processed is deleted while messages are in progress. It is declared again; then the messages are published and
+    acknowledged."""
     worker = pipeline.worker()
     for message in messages[:300]:
         pipeline.publish(message)
@@ -120,7 +121,8 @@ class Broker(harness.Broker):
 
 
 def test_a_virtual_host_that_is_down(tmp_path):
-    """It is in the cluster's database, but was not started on this node, which refuses every connection."""
+    """The virtual host is in the cluster's database, but is not started on this node, so the node refuses every
+    connection to it."""
     with Broker(tmp_path / "broker") as broker:
         host = broker.new_host()
         broker.control("eval", f'rabbit_vhost_sup_sup:stop_and_delete_vhost(<<"{host}">>).')

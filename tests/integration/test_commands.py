@@ -1,5 +1,5 @@
-"""The commands in documents: the programs, scripts, targets, options and variables that they name exist, and a shell can
-parse each block. The commands of the tutorial are also run (test_documents.py)."""
+"""Checks the commands in the documents: every program, script, target, option and variable that they name exists, and a
+shell can parse each block. test_documents.py also runs the tutorial's commands."""
 
 import functools
 import os
@@ -68,7 +68,8 @@ def faults_of_program(path, words, known):
 
 
 def faults_of(words):
-    """What a command names that does not exist, as a list. Commands that are not the project's have no faults."""
+    """Returns a list of the things that a command names but that do not exist. Commands of other programs are not
+    checked."""
     name, words = words[0], words[1:]
     if name == "make":
         return faults_of_make(words)

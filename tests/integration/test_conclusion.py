@@ -1,4 +1,4 @@
-"""What ir-loadgen reports if a run did not do what was requested, for each possible reason; and what happens to the
+"""What ir-loadgen reports if a run did not do what was requested, for each possible reason. Also what happens to the
 results of an earlier run."""
 
 import fcntl
@@ -17,7 +17,7 @@ NOWHERE = ("--target=null:", PATIENT)
 
 
 def run(*words, seconds=60):
-    """Returns (exit status, what it says)"""
+    """Returns the exit status and the printed text."""
     done = subprocess.run([harness.BUILD / "ir-loadgen", f"--replay={harness.DATA}", *words], capture_output=True, text=True,
                           timeout=seconds, check=False, stdin=subprocess.DEVNULL)
     return done.returncode, done.stderr
@@ -60,14 +60,14 @@ def test_messages_that_end_before_the_time(tmp_path):
     words = (*NOWHERE, "--rate=40000", f"--out={tmp_path / 'r'}")
     status, said = run(*words, "--duration=30s")
     assert status == 1 and "ran out of messages before the requested duration" in said
-    # A requested number of messages is a separate limit.
+    # With --messages the run ends when it has sent that many, which is not an error.
     assert run(*words, "--duration=30s", "--messages=100")[0] == 0
     assert run(*words, "--rate=4000", "--duration=1s")[0] == 0
 
 
 @pytest.mark.parametrize("words", [["--rate=2", "--arrivals=poisson", f"--seed={seed}"] for seed in (4,)] + [["--rate=0.5"]])
 def test_low_rates_last_as_long_as_asked(tmp_path, words):
-    """Low rates with practically unlimited messages."""
+    """At a low rate, the run sends as many messages as if the source of messages were unlimited."""
     simulated = (*NOWHERE, "--simulate=5", "--records=1", "--duration=3s", *words)
     status, said = run(*simulated, f"--out={tmp_path / 'r'}")
     assert status == 0, said
@@ -78,7 +78,7 @@ def test_low_rates_last_as_long_as_asked(tmp_path, words):
 def test_settings_that_would_do_nothing():
     for words, why in (
         (["--rate=5", "--warm-up=1s"], "warm-up: has no effect here; it applies only with find-max"),
-        (["--rate=5", "--warm-up=2s"], "warm-up"),  # as it is anyway
+        (["--rate=5", "--warm-up=2s"], "warm-up"),  # refused although it is the default
         (["--rate-steps=1:2:1:1", "--trial=1s"], "trial"),
         (["--arrivals=poisson"], "arrivals"),
         (["--p99-bound=1s"], "p99-bound"),
@@ -102,8 +102,8 @@ def test_settings_that_would_do_nothing():
 
 
 def test_such_settings_in_a_file(tmp_path):
-    """Unknown settings are also refused in the program's own section; in the common section they may belong to another
-    program."""
+    """In a settings file, the program's own section may not have unknown settings either. In the common section they
+    may belong to another program."""
     file = tmp_path / "river.conf"
     file.write_text("[ir-loadgen]\nwarm-up = 1s\n")
     status, said = run("--target=null:", "--messages=3", f"--settings={file}")
@@ -159,7 +159,7 @@ def test_a_signal_ends_a_run_with_its_results(tmp_path, number):
 
 
 def test_nohup_keeps_a_run_from_hanging_up(tmp_path):
-    """If SIGHUP is ignored from the start, it has no effect."""
+    """nohup starts a program with SIGHUP ignored; then the signal has no effect on the run."""
     out = tmp_path / "r"
     argv = ["nohup", harness.BUILD / "ir-loadgen", *NOWHERE, "--simulate=10", "--rate=1000", "--duration=2s", f"--out={out}"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

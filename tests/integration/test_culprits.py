@@ -1,5 +1,5 @@
-"""If a sender harms others, the log and the metrics name it, whatever it does. docs/explanation/security.md has the
-table."""
+"""A sender that harms others is named in the log and in the metrics, whatever it does. docs/explanation/security.md has
+a table of the possible kinds of harm."""
 
 import contextlib
 import gzip
@@ -51,7 +51,7 @@ def publish(front, key, body, **properties):
 
 
 def top(program, metric, mote):
-    """The sum of all counts under names that contain `mote`."""
+    """Returns the sum of the metric over all names that contain `mote`."""
     return sum(value for series, value in program.metrics().items() if series.startswith(f"{metric}{{") and mote in series)
 
 
@@ -78,7 +78,8 @@ def test_what_is_refused(front, pipeline, worker, kind):
 
 
 def test_a_topic_that_cannot_be_delivered(front, pipeline, worker):
-    """The topic permission refuses such messages; this one was queued before the permission was set."""
+    """The topic permission refuses messages with such a topic. The test lifts the permission until this message is
+    queued."""
     node = front.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     name = "b" * 300
@@ -92,7 +93,7 @@ def test_a_topic_that_cannot_be_delivered(front, pipeline, worker):
 
 
 def test_who_sends_most(front, pipeline, worker):
-    """Large valid messages, retained or not, are not refused: their bytes are counted."""
+    """Large valid messages are not refused, whether they are retained or not, but their bytes are counted."""
     before = top(worker, "ir_received_bytes_top", POISON)
     body = GOOD.ljust(900000)
     with raw_mqtt.Connection(front.balancer.address("mqtt"), "mote", front.cluster.passwords["mote"], "retained") as mote:
@@ -125,7 +126,7 @@ def test_what_a_gateway_refuses(front, gateway, body, headers):
 
 
 def denied(balancer, kind):
-    """The number of connections and sessions that this listener refused."""
+    """Returns how many connections and sessions this listener refused."""
     port = int(balancer.address("stats").split(":")[1])
     text = servers.http_request(port, "GET", "/metrics")[1].decode()
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
@@ -134,7 +135,7 @@ def denied(balancer, kind):
 
 @pytest.mark.parametrize("kind", ["amqp", "mqtt", "http"])
 def test_too_many_connections(front, tmp_path, kind):
-    """The address is logged, but not for each connection."""
+    """The address of a client with too many connections is logged, but not once for each connection."""
     nodes = cluster.list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
     nodes.limits.update({"connections-per-source": "5", "first-bytes": "2s"})
     with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:
@@ -151,7 +152,7 @@ def test_too_many_connections(front, tmp_path, kind):
 
 
 def test_too_many_requests(front, tmp_path):
-    """429: the address is in the log, and not once for each request."""
+    """Too many requests get the status 429. The client's address is logged, but not once for each request."""
     nodes = cluster.list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
     nodes.limits["requests-per-source"] = "5"
     with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:
@@ -171,7 +172,7 @@ def test_too_many_requests(front, tmp_path):
 @pytest.mark.parametrize("kind, begin", [("amqp", b""), ("amqp", b"GET / HTTP/1.1"), ("mqtt", b""), ("mqtt", b"\x10\x7f"),
                                          ("http", b""), ("http", b"POST /v1/observations HTTP/1.1\r\na")])
 def test_idle_slow_and_wrong_connections(front, kind, begin):
-    """The connections are cut, and the address is logged."""
+    """The balancer closes such connections and logs their address."""
     place = f"127.0.0.{10 + sum(map(ord, kind)) % 90 + len(begin)}"
     host, port = front.balancer.address(kind).split(":")
     with socket.create_connection((host, int(port)), 60, source_address=(place, 0)) as connection:
@@ -187,7 +188,7 @@ def broker_log(front):
 
 
 def test_channels_and_connections_of_a_user(front):
-    """The broker's log names the client that wants more than its share."""
+    """The broker's log names a client that asks for more channels or connections than it is allowed."""
     opened = []
     with contextlib.suppress(pika.exceptions.AMQPError, ValueError):
         for _ in range(5):

@@ -60,7 +60,7 @@ def passwords(path):
 
 
 def send(path, inside, outside, *words):
-    """Sends the first messages of the real data and waits until each has been republished."""
+    """Sends the first messages of the real data, and waits until each has been republished."""
     secret = passwords(path)
     argv = [harness.BUILD / "ir-loadgen", f"--replay={harness.DATA}", "--messages=300", f"--out={path.parent / 'load'}",
             *words]
@@ -71,7 +71,7 @@ def send(path, inside, outside, *words):
 
 
 def processes_of(folder):
-    """Ids of processes that mention the folder in their command or environment."""
+    """Returns the ids of all processes that mention the folder in their command or environment."""
     found = []
     for each in Path("/proc").glob("[0-9]*"):
         try:
@@ -85,8 +85,8 @@ def processes_of(folder):
 
 @pytest.fixture
 def port_mapper():
-    """Erlang's port mapper. The first broker on a host starts it if there is none, and leaves it running. It does not
-    end while other brokers use it."""
+    """Starts Erlang's port mapper, which the first broker on a host would otherwise start and leave running. Ends it
+    afterwards, unless it ran before. It does not end while other brokers use it."""
     there = subprocess.run(["epmd", "-names"], capture_output=True, timeout=60, check=False).returncode == 0
     subprocess.run(["epmd", "-daemon"], timeout=60, check=True)
     yield
@@ -107,7 +107,7 @@ def inventory(tmp_path, port_mapper):
 
 
 def test_two_servers(inventory, tmp_path):
-    """After a change only the changed services are restarted."""
+    """After a change, only the services whose files changed are restarted."""
     inventory.write_text(INVENTORY.format(formats="jsonld,senml"))
     assert "broker, balancer ready" in deploy(inventory, "front")
     assert "changed: worker-1, worker-2" in deploy(inventory, "back")
@@ -143,8 +143,8 @@ def node_of(address):
 
 
 def members(path, name, address):
-    """How many brokers hold each quorum queue, as the broker of that server says. rabbitmqctl's list_queues would wait
-    for all nodes to reach rabbitmqctl itself."""
+    """Asks that server's broker how many brokers hold each quorum queue. Does not use rabbitmqctl's list_queues, which
+    would wait until every node can reach rabbitmqctl."""
     text = "[length(maps:get(nodes, amqqueue:get_type_state(Q))) || Q <- rabbit_amqqueue:list(), amqqueue:is_quorum(Q)]."
     argv = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--longnames", "--node", node_of(address), "eval", text]
     env = {**os.environ, "HOME": str(path.parent / name / "var/lib/river/broker")}
@@ -154,7 +154,7 @@ def members(path, name, address):
 
 @pytest.mark.slow
 def test_brokers_that_come_later_share_the_queues(inventory):
-    """One broker with messages in its queues becomes three; then the first one can be removed."""
+    """One broker with messages in its queues becomes a cluster of three. Then the first broker can be removed."""
     inventory.write_text(ONE_BROKER)
     deploy(inventory, "one")
     deploy(inventory, "work")
@@ -187,7 +187,7 @@ roles = broker
 
 @pytest.mark.slow
 def test_a_broker_with_messages_does_not_leave(inventory):
-    """The role moves to another server while the queues still have messages."""
+    """A broker whose role moves to another server is not removed while its queues have messages."""
     inventory.write_text(ONE_BROKER)
     for name in ("one", "work"):
         deploy(inventory, name)
@@ -207,7 +207,7 @@ def test_a_broker_with_messages_does_not_leave(inventory):
 
 
 def test_a_service_without_its_role_may_leave(tmp_path, monkeypatch):
-    """Its files are gone, but its process still runs."""
+    """A left-over service, whose role file is gone, may be removed even if its process still runs."""
     monkeypatch.setattr(deployment.running, "process", lambda root, name: os.getpid())
     left = types.SimpleNamespace(supervisor=types.SimpleNamespace(left_over=lambda: ["worker-9"]), root=tmp_path)
     deployment.Deployment.check_leaving(left)
@@ -225,7 +225,7 @@ def test_secrets_are_the_owners_alone(tmp_path):
 
 
 def test_a_secret_is_whole_or_not_there(tmp_path, monkeypatch):
-    """Whenever Ctrl-C comes."""
+    """However early Ctrl-C comes, a file of a secret is either complete or absent."""
     path = tmp_path / "inventory.conf"
     path.write_text(INVENTORY.format(formats="senml"))
 
@@ -239,7 +239,7 @@ def test_a_secret_is_whole_or_not_there(tmp_path, monkeypatch):
 
 
 def test_an_empty_secret_is_named(tmp_path):
-    """Another release, or a power cut, may have left one."""
+    """An empty file of a secret, left by another release or a power cut, is reported."""
     path = tmp_path / "inventory.conf"
     path.write_text(INVENTORY.format(formats="senml"))
     Path(f"{path}.secrets").mkdir()
@@ -254,7 +254,8 @@ SECRETS = (lambda path: Inventory(path).services.secret("cookie"), lambda path: 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_no_secret_is_cut_off_by_a_full_disk(tmp_path):
-    """However much room is left, the error names the file, and all is complete once there is room again."""
+    """The disk is full after any number of bytes: the error names the file. When there is room again, all secrets are
+    complete."""
     path = tmp_path / "disk" / "inventory.conf"
     path.parent.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "none", path.parent], check=True, timeout=20)
@@ -277,14 +278,14 @@ def test_no_secret_is_cut_off_by_a_full_disk(tmp_path):
 
 
 def fill(path, free):
-    """Fills a disk but for so many bytes."""
+    """Fills the disk, except for this number of bytes."""
     with open(path, "wb") as file:
         room = os.fstatvfs(file.fileno())
         file.write(bytes(room.f_bavail * room.f_frsize - free))
 
 
 def test_an_authority_is_not_replaced_by_mistake(tmp_path):
-    """Motes trust the one that they have."""
+    """A new authority would be one that the motes do not trust, so the existing one stays."""
     argv = [ROOT / "ingest" / "make-certificates", tmp_path]
     subprocess.run(argv, check=True, capture_output=True, timeout=60)
     before = (tmp_path / "ca.pem").read_text()
@@ -300,7 +301,7 @@ def test_an_authority_is_not_replaced_by_mistake(tmp_path):
 
 
 def test_the_example(tmp_path):
-    """Two shards, config servers and routers, as the example names them."""
+    """The example inventory with two shards: config servers and routers run where it says."""
     path = tmp_path / "inventory.conf"
     path.write_text((ROOT / "platforms" / "inventory.conf").read_text())
     listed = Inventory(path)
@@ -374,7 +375,7 @@ roles = broker,router,worker
 
 @pytest.mark.skipif("usr/local/bin/mongos" not in extra_servers(), reason="no mongos: MONGOS names its program")
 def test_shards(tmp_path):
-    """Documents in two shards, found again through mongos."""
+    """Documents are distributed over two shards, and are found again through mongos."""
     path = tmp_path / "inventory.conf"
     path.write_text(SHARDS)
     try:
@@ -396,7 +397,7 @@ address = {OLD}
 
 
 def test_brokers_that_are_drained(tmp_path):
-    """Only consumers are sent to draining brokers, which are not servers of this inventory."""
+    """The brokers being drained are not servers of this inventory. The balancer sends only consumers to them."""
     path = tmp_path / "inventory.conf"
     path.write_text(INVENTORY.format(formats="senml") + DRAINING)
     services = Inventory(path).services
@@ -414,7 +415,7 @@ def test_brokers_that_are_drained(tmp_path):
 
 
 def test_data_of_another_series(inventory, tmp_path):
-    """Nothing is changed, and the message says what to do."""
+    """Data of another RabbitMQ series are left unchanged, and the message says what to do."""
     inventory.write_text(ONE_BROKER)
     data = tmp_path / "one" / "var" / "lib" / "river" / "broker" / "mnesia"
     data.mkdir(parents=True)
@@ -425,7 +426,7 @@ def test_data_of_another_series(inventory, tmp_path):
 
 
 def test_data_of_another_node(inventory, tmp_path):
-    """A broker whose address has changed would start empty."""
+    """A broker whose address has changed would start with empty queues, so this is refused."""
     inventory.write_text(ONE_BROKER)
     data = tmp_path / "one" / "var" / "lib" / "river" / "broker" / "mnesia"
     data.mkdir(parents=True)

@@ -1,5 +1,5 @@
 """Repeated deployments: each call compares the running services with their files, says what it waits for, and leaves
-others' processes alone."""
+processes of others alone."""
 
 import contextlib
 import os
@@ -56,7 +56,7 @@ def process(path, server, service):
 
 
 def started(path, server, service):
-    """When a service's process started, in seconds since 1970."""
+    """Returns when a service's process started, in seconds since 1970."""
     found = process(path, server, service)
     ticks = int(Path(f"/proc/{found.pid}/stat").read_text().rpartition(")")[2].split()[19])
     boot = int(re.search(r"^btime (\d+)", Path("/proc/stat").read_text(), re.M).group(1))
@@ -78,7 +78,7 @@ def interrupt(path, name, seconds):
 
 
 def sockets(path, server):
-    """Returns {(address, port)} at which processes of a server's folder listen, as the kernel says."""
+    """Returns {(address, port)}: where processes of a server's folder listen, according to the kernel."""
     text = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, timeout=20, check=True).stdout
     found = set()
     for line in text.splitlines():
@@ -124,8 +124,8 @@ def a_dry_run_changes_nothing(inventory, own):  # noqa: F811
 
 
 def interrupted_calls_are_completed(inventory, own, moments):  # noqa: F811
-    """The next call completes the change, whenever Ctrl-C came. The gateway, whose files did not change, keeps
-    running."""
+    """Ctrl-C interrupts deployments at different moments. The next call always completes the change. The gateway, whose
+    files did not change, keeps running."""
     before = process(inventory, "two", "gateway")
     for number, seconds in enumerate(moments):
         write(inventory, batches=6 + number)
@@ -139,7 +139,8 @@ def interrupted_calls_are_completed(inventory, own, moments):  # noqa: F811
 
 
 def who_answers_is_the_process_that_was_started(inventory):  # noqa: F811
-    """If another program uses a service's port, the service is neither ready nor deployed, and the program is named."""
+    """If another program uses a service's port, the service is neither ready nor deployed, and the message names the
+    program."""
     service = inventory.parent / "two/run/river/service/gateway"
     subprocess.run(["sv", "-w", "60", "force-stop", service], check=True, timeout=90)
     other = [sys.executable, "-c", "import http.server as h\n"
@@ -165,7 +166,7 @@ def stored(inventory):  # noqa: F811
 
 
 def lost_stores_are_not_made_silently(inventory):  # noqa: F811
-    """Empty stores are refused until they are restored or explicitly given up."""
+    """Empty stores in place of earlier ones are refused, until the data are restored or explicitly given up."""
     stores, backups = inventory.parent / "two/var/lib/river/stores", inventory.parent / "backups"
     before = stored(inventory)
     assert before == 300 and "wants a folder" in deploy(inventory, "two", "backup", good=1)
@@ -186,7 +187,8 @@ def lost_stores_are_not_made_silently(inventory):  # noqa: F811
 
 
 def secrets_are_those_that_others_have(inventory):  # noqa: F811
-    """A server with different secrets would not belong to the others."""
+    """If the folder of secrets is missing on a later server, no new secrets are made: the server could not work with
+    the earlier ones."""
     secrets = Path(f"{inventory}.secrets")
     secrets.rename(secrets.with_name("kept"))
     assert "but one runs: copy the folder from there" in deploy(inventory, "two", good=1)
@@ -194,7 +196,7 @@ def secrets_are_those_that_others_have(inventory):  # noqa: F811
 
 
 def test_calls_for_one_server_do_not_meet(tmp_path):
-    """The second one is refused before it changes anything."""
+    """While one call deploys a server, a second call for the same server is refused before it changes anything."""
     path = tmp_path / "inventory.conf"
     write(path)
     with places.locked(tmp_path / "two" / "run" / "river-deploy.lock"):
@@ -204,7 +206,7 @@ def test_calls_for_one_server_do_not_meet(tmp_path):
 
 
 def test_lost_secrets_are_not_made_again(tmp_path):
-    """New ones would not fit the data of a server that was deployed before."""
+    """New secrets would not fit the data of a server that was deployed before, so none are made."""
     path = tmp_path / "inventory.conf"
     write(path)
     order = tmp_path / "one" / "etc" / "river" / "order"
@@ -212,7 +214,7 @@ def test_lost_secrets_are_not_made_again(tmp_path):
     order.touch()
     told = "inventory.conf.secrets is not there, but one was deployed with such a folder: "
     assert f"{told}restore the folder from a backup" in deploy(path, "one", good=1)
-    (tmp_path / "before.conf.secrets").mkdir()  # of an inventory that was renamed
+    (tmp_path / "before.conf.secrets").mkdir()  # the inventory may have been renamed
     assert f"{told}rename before.conf.secrets, if that is it" in deploy(path, "one", good=1)
     assert not Path(f"{path}.secrets").exists()
 
@@ -229,7 +231,7 @@ def test_somebody_else_has_the_port_of_the_mapper():
 
 @pytest.mark.skipif(not shutil.which("runsvdir"), reason="no runit here: tools/install runit")
 def test_a_service_that_does_not_end_is_killed(tmp_path, monkeypatch, capsys):
-    """The call reports it and continues."""
+    """The call kills a service that does not end in time, reports this and continues."""
     monkeypatch.setitem(runit.ROLES, "balancer", runit.ROLES["balancer"]._replace(stop_seconds=1))
     made = runit.Runit(tmp_path, str(tmp_path), [("balancer", "balancer")])
     made.service("balancer").mkdir(parents=True)
@@ -241,7 +243,7 @@ def test_a_service_that_does_not_end_is_killed(tmp_path, monkeypatch, capsys):
             made.start("balancer")
             pid = (made.service("balancer") / "supervise" / "pid").read_text().strip()
             harness.wait_for(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n", "it to bear TERM")
-            time.sleep(1.1)  # sv counts in whole seconds: one that has just started counts as started again
+            time.sleep(1.1)  # sv compares whole seconds: a service started in the same second would count as restarted
             made.restart("balancer")
             assert capsys.readouterr().out == "balancer did not end within 1 s and was killed\n"
             made.tell("balancer", "status")
@@ -267,7 +269,7 @@ roles = broker,worker,gateway
 
 @pytest.fixture
 def ipv6():
-    """A loopback address other than ::1 that only this process uses."""
+    """A loopback address of IPv6, other than ::1, that only this process uses."""
     if os.geteuid() != 0:
         pytest.skip("only root gives an interface an address")
     words = [f"{LOOPBACK_V6}/128", "dev", "lo"]
@@ -277,7 +279,8 @@ def ipv6():
 
 
 def test_ipv6_under_a_strict_umask(ipv6, inventory):  # noqa: F811
-    """The services of one address are stopped in an order in which nothing is lost."""
+    """Deploys all services to one IPv6 address, with umask 077. At the end they stop in an order in which nothing is
+    lost."""
     inventory.write_text(ALL_IN_ONE)
     before = os.umask(0o077)
     try:
@@ -318,7 +321,7 @@ roles = broker
 
 @pytest.mark.slow
 def test_brokers_of_a_cluster_by_ipv6(ipv6, inventory):  # noqa: F811
-    """They find each other, and one is replaced only when the queues can do without it."""
+    """The brokers find each other over IPv6. One of them is replaced only when the queues can do without it."""
     other = [f"{ipv6}1/128", "dev", "lo"]
     subprocess.run(["ip", "address", "replace", *other, "nodad"], timeout=20, check=True)
     try:
@@ -340,7 +343,7 @@ def test_brokers_of_a_cluster_by_ipv6(ipv6, inventory):  # noqa: F811
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here, which checks units")
 def test_units(tmp_path):
-    """systemd itself checks the units; each stops before the services that it needs."""
+    """systemd itself checks the unit files. Each service stops before the services that it needs."""
     services = [("gateway-1", "gateway"), ("worker", "worker"), ("balancer", "balancer"), ("broker", "broker"),
                 ("documents", "documents")]
     made = systemd.Systemd(services)
@@ -357,7 +360,8 @@ def test_units(tmp_path):
 
 
 def test_another_server_program(tmp_path):
-    """A changed Debian program, as after apt upgrade, is detected like a changed file of ours."""
+    """A changed program of a Debian package, for example after apt upgrade, is detected like a changed file of the
+    project."""
     name, role, foreign = "balancer", "balancer", tmp_path / "haproxy"
     foreign.write_text("old")
     own = tmp_path / "root" / "etc/river/services/balancer/haproxy.cfg"
@@ -374,7 +378,7 @@ def test_another_server_program(tmp_path):
 
 
 def test_a_full_disk_is_named(tmp_path):
-    """Here a file may have ten bytes at most."""
+    """Simulates a full disk: a file may have at most ten bytes."""
     source, path = tmp_path / "source", "etc/river/services/worker/river.conf"
     source.write_text("in-flight = 4\n")
     files = tree.Tree(tmp_path / "root", {path: source})

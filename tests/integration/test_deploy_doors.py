@@ -43,7 +43,7 @@ PORTS = {"https": 443, "amqps": 5671, "mqtts": 8883}
 
 
 def documented():
-    """The limits that ingest/nodes.conf shows as defaults."""
+    """Returns the limits that ingest/nodes.conf shows as defaults."""
     section = (ROOT / "ingest" / "nodes.conf").read_text().split("[limits]\n")[1].split("\n[")[0]
     return dict(re.findall(r"^;([a-z-]+) = (\S+)$", section, re.M))
 
@@ -56,7 +56,7 @@ def frontends(text):
 
 @pytest.fixture
 def example(tmp_path, monkeypatch):
-    """The services of the example of an inventory."""
+    """The services of the example inventory."""
     monkeypatch.setenv("IR_BUILD", str(harness.BUILD))
     path = tmp_path / "inventory.conf"
     path.write_text((ROOT / "platforms" / "inventory.conf").read_text())
@@ -86,7 +86,7 @@ def test_an_inventory_may_have_other_limits(example):
 
 
 def test_addresses_and_tls(example):
-    """Motes have a separate address with TLS only; internal clients, statistics and metrics use others."""
+    """Motes use a separate address, with TLS only. Internal clients, statistics and metrics use other addresses."""
     text = example.services.files(example.named("front-1"))["services/balancer/haproxy.cfg"]
     bound = {name: [line.split() for line in lines if line.split()[:1] == ["bind"]] for name, lines in frontends(text).items()}
     assert {name: words[0][1] for name, words in bound.items() if len(words) == 1} == {
@@ -99,8 +99,8 @@ def test_addresses_and_tls(example):
 
 
 def test_what_prometheus_reads(example):
-    """The targets are on internal addresses. The TLS entrances, where only the certificate is checked, are on the
-    motes' address."""
+    """Prometheus reads metrics at internal addresses. At the motes' address it only checks the certificates of the TLS
+    listeners."""
     found = {}
     for each in example.services.metrics():
         found.setdefault(each["job"], set()).add(each["address"])
@@ -205,14 +205,14 @@ def assert_stores_are_closed():
 
 
 def open_at(address):
-    """Returns the ports at which something accepts connections."""
+    """Returns the ports that accept connections."""
     tried = {80, 443, 1880, 1883, 3030, 5670, 5671, 5672, 5674, 8080, 8404, 8883, 9400, 9402, 15672, 15692, 27017}
     return {port for port in tried if servers.listens(address, port)}
 
 
 def open_connections(count):
-    """How many of that many connections from one address stay open. A rejected connection may end before the system
-    reports that it was made."""
+    """Opens this number of connections from one address, and returns how many stay open. A refused connection may be
+    closed before the test has even noticed that it was established."""
     opened = []
     for _ in range(count):
         with contextlib.suppress(ConnectionError):
@@ -232,7 +232,7 @@ def open_connections(count):
 
 
 def pids(path):
-    """Returns the pids of the services that reload something."""
+    """Returns the process ids of the services that can reload something."""
     services = ("front/run/river/service/broker", "back/run/river/service/worker", "back/run/river/service/gateway")
     return [(path.parent / each / "supervise" / "pid").read_text() for each in services]
 

@@ -1,5 +1,5 @@
-"""With few or no file descriptors left, each program reports it, keeps running, and continues when some are free
-again."""
+"""When a program has few or no file descriptors left, it reports this and keeps running. It works normally again when
+some are free."""
 
 import contextlib
 import resource
@@ -16,7 +16,7 @@ CROWD = 300
 
 @pytest.fixture(params=["worker", "gateway"])
 def program(request, pipeline):
-    """Returns (one that serves HTTP, where)."""
+    """A program that serves HTTP, started, with its address."""
     if request.param == "gateway":
         pipeline.issue("mote-1")
     made = getattr(pipeline, request.param)()
@@ -35,7 +35,7 @@ def crowd(program, count):
 
 
 def limit(program, count):
-    """Limits the number of its open files from now on."""
+    """Limits the number of the program's open files from now on."""
     hard = resource.prlimit(program.process.child.pid, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(program.process.child.pid, resource.RLIMIT_NOFILE, (count, hard))
 

@@ -1,5 +1,5 @@
 """Tests the documents as a reader uses them. The tutorial's commands run in one shell, one after the other, and print
-what the page shows. Every link target exists, and every document that a program or script names."""
+what the page shows. The target of every link exists, and so does every document that a program or script names."""
 
 import contextlib
 import os
@@ -28,19 +28,21 @@ SECONDS = 500
 
 
 def steps():
-    """Returns [(commands, their output or None)], without the marked block that makes the clone."""
+    """Returns the tutorial's steps: pairs of commands and their output (or None), without the block that makes the
+    clone, which is marked."""
     return [(each["commands"], each["shown"]) for each in STEP.finditer(TUTORIAL.read_text())]
 
 
 def pattern(shown):
-    """… matches anything; on a separate line it matches any lines."""
+    """Makes a regular expression of an output on a page. "…" matches anything; alone on a line it matches any number of
+    lines."""
     lines = [re.escape(line).replace("…", ".*") for line in shown.rstrip("\n").split("\n")]
     return re.compile("\n".join(r"(?:.*\n)*?.*" if line == ".*" else line for line in lines))
 
 
 @pytest.fixture
 def clone(tmp_path):
-    """A cloned folder in which everything is built, with the programs under test."""
+    """A clone of the project in which everything is built; it uses the programs under test."""
     for each in harness.ROOT.iterdir():
         if each.name not in ("out", "river", "mine", "bin"):
             (tmp_path / each.name).symlink_to(each)
@@ -55,7 +57,7 @@ def clone(tmp_path):
 
 
 class Shell:
-    """One shell for all steps, as a reader has."""
+    """One shell that runs all steps, as a reader's shell does."""
 
     def __init__(self, clone):
         environment = {**os.environ, "PATH": f"{clone / 'bin'}:{os.environ['PATH']}", "IR_BUILD": str(harness.BUILD),
@@ -90,7 +92,7 @@ class Shell:
 
 
 def settle(clone):
-    """Waits until confirmed messages are stored, because a reader types more slowly."""
+    """Waits until confirmed messages are stored. A human reader types so slowly that this is always the case."""
     description = river.River(clone / "river").description() if (clone / "river").exists() else None
     if description is None:
         return
@@ -128,7 +130,7 @@ def test_the_loggers_file_is_what_its_program_writes():
 
 
 def repository():
-    """Paths of all text files of the project that we wrote."""
+    """Returns the paths of all text files in the project, except those made by others."""
     listed = subprocess.check_output(["git", "ls-files"], cwd=harness.ROOT, text=True, timeout=60).splitlines()
     return [harness.ROOT / each for each in listed if not each.startswith(("tests/data/", "docs/sample-report/"))]
 
@@ -139,14 +141,14 @@ def prose(path):
 
 
 def anchors(path):
-    """The anchors of a document's headings, as GitHub makes them."""
+    """Returns the anchors of a document's headings, as GitHub makes them."""
     titles = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
     plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", each).lower() for each in titles]
     return {re.sub(r"[^\w\- ]", "", each).replace(" ", "-") for each in plain}
 
 
 def broken(source, base, link):
-    """The errors of a link in `source` whose path is relative to the folder `base`, as a list."""
+    """Returns a list of the errors of a link in `source`. The link's path is relative to the folder `base`."""
     name, _, anchor = link.partition("#")
     target = base / name if name else source
     if not target.exists():
@@ -179,7 +181,7 @@ def test_each_document_is_listed():
 
 
 def test_references_are_current(tmp_path):
-    """Those that are made from the code."""
+    """The references made from the code are up to date."""
     subprocess.run([harness.ROOT / "tools" / "references.py", harness.BUILD, tmp_path], check=True, timeout=60)
     made = sorted(tmp_path.iterdir())
     assert made

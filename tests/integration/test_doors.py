@@ -1,4 +1,4 @@
-"""What a mote with a valid password can do to use more than its share of the broker: channels, headers, topics,
+"""How a mote with a valid password may try to use more than its share of the broker: channels, headers, topics,
 retained messages."""
 
 import contextlib
@@ -51,7 +51,8 @@ def test_a_connection_has_few_channels(front):
 
 
 def test_more_partitions_than_channels(make_pipeline, messages):
-    """A worker spreads the channels over several connections; a second worker gets its half, and order is kept."""
+    """A worker distributes its channels over several connections. A second worker gets half of the partitions, and
+    order is kept."""
     pipeline = make_pipeline(settings=[f"--partitions={PARTITIONS}"]).init()
     worker = pipeline.worker()
     assert worker.metric("ir_partitions") == PARTITIONS
@@ -67,7 +68,7 @@ def test_more_partitions_than_channels(make_pipeline, messages):
 
 
 def large_header(mote, body):
-    """Properties whose content header frame is as large as a frame may be."""
+    """Returns properties that make a content header frame of the largest possible size."""
 
     def properties(size):
         return pika.BasicProperties(content_type=harness.SENML_JSON, delivery_mode=2, headers={"k": mote[0] * size})
@@ -79,7 +80,7 @@ def large_header(mote, body):
 
 
 class WideOpen(harness.Broker):
-    """A broker without the script that drops headers."""
+    """A broker that runs none of the project's scripts, so it keeps all headers."""
 
     scripts = ()
 
@@ -91,8 +92,8 @@ def open_pipeline(tmp_path):
 
 
 def test_a_header_that_grows_over_a_frame(open_pipeline, messages):
-    """RabbitMQ adds headers, and after a worker's death the delivery count, even if the frame then exceeds the limit.
-    Such messages may be in a queue that was filled before."""
+    """RabbitMQ adds headers to a message, such as the delivery count after a worker's death. The frame may then exceed
+    the size limit. A queue filled by an earlier release may contain such messages."""
     pipeline = open_pipeline
     worker = pipeline.worker()
     worker.process.send_group(signal.SIGSTOP)
@@ -119,8 +120,8 @@ HARMFUL = {
 
 
 def test_harmful_properties_are_dropped(front, make_front_pipeline, messages):
-    """Nobody reads the headers, and RabbitMQ is hurt by some. An expiration would take confirmed messages out of the
-    queue, here before there is a worker."""
+    """No program needs these headers, and some of them harm RabbitMQ, so they are dropped. So is the expiration: it
+    would remove confirmed messages from the queue, here before a worker runs."""
     pipeline = make_front_pipeline(settings=["--pack-bytes=2Ki", "--message-bytes=2Ki"]).init()
     properties = pika.BasicProperties(content_type=harness.SENML_JSON, headers=HARMFUL, priority=9, expiration="1")
     small, large = messages[:20], [b"[" + b" " * size + b"]" for size in (3000, 4000)]
@@ -144,7 +145,7 @@ def test_harmful_properties_are_dropped(front, make_front_pipeline, messages):
 
 
 def open_channel(front, user):
-    """A socket on which channel 1 is open."""
+    """Opens a connection with channel 1; returns its socket."""
     host, port = front.balancer.address("amqp").split(":")
     steps = (
         (0, pika.spec.Connection.StartOk({}, "PLAIN", f"\0{user}\0{front.cluster.passwords[user]}", "en_US")),
@@ -158,27 +159,27 @@ def open_channel(front, user):
 
 
 def beginning(user, size):
-    """The frames in which a message of that size begins."""
+    """Returns the first frames of a message of that size."""
     return (pika.frame.Method(1, pika.spec.Basic.Publish(0, "amq.topic", f"ir.{user}")).marshal()
             + pika.frame.Header(1, size, pika.BasicProperties()).marshal())
 
 
 def begin_message(front, user, size=8 * 2**30):
-    """A socket on which a message of that size has begun."""
+    """Opens a connection and sends the beginning of a message of that size; returns the socket."""
     opened = open_channel(front, user)
     opened.sendall(beginning(user, size))
     return opened
 
 
 def pour(opened, part=pika.frame.Body(1, bytes(FRAME_BYTES - 8)).marshal()):
-    """Sends this again and again until the broker ends the connection."""
+    """Sends these bytes again and again until the broker closes the connection."""
     with contextlib.suppress(ConnectionError):
         while True:
             opened.sendall(part)
 
 
 def test_messages_that_never_end_do_not_block_others(front, pipeline, messages):
-    """RabbitMQ holds them in memory until it stops reading from everybody who publishes."""
+    """RabbitMQ keeps unfinished messages in memory. If it kept too many, it would stop reading from all publishers."""
     pipeline.worker()
     node = front.cluster.members[0]
     most = int(node.control("eval", "vm_memory_monitor:get_process_memory().")) + 200 * 2**20
@@ -189,7 +190,7 @@ def test_messages_that_never_end_do_not_block_others(front, pipeline, messages):
             each.start()
         for each in pouring:
             each.join(harness.WAIT_SECONDS)
-            assert not each.is_alive(), "a connection that nobody ends"
+            assert not each.is_alive(), "the broker does not close the connection"
         for message in messages[:20]:
             pipeline.publish(message)
         pipeline.drain()
@@ -203,7 +204,7 @@ def log_of(node):
     return "".join(path.read_text(errors="replace") for path in (node.directory / "log").glob("*.log"))
 
 
-SMALL = {  # what begins, and what follows without end
+SMALL = {  # the beginning of an attack, and the frames that it then repeats without end
     "empty frames": (beginning(GREEDY, 1), pika.frame.Body(1, b"").marshal()),
     "frames of one byte": (beginning(GREEDY, 8 * 2**30), pika.frame.Body(1, b"x").marshal()),
     "transaction": (pika.frame.Method(1, pika.spec.Tx.Select()).marshal(),
@@ -214,7 +215,8 @@ SMALL = {  # what begins, and what follows without end
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_small_frames_do_not_fill_the_memory(front, kind):
-    """RabbitMQ keeps sixty bytes and more for each. The mote can connect again, as often as before."""
+    """RabbitMQ keeps at least sixty bytes for each small frame, so it closes the connection in time. The mote can
+    connect again as often as before."""
     begins, part = SMALL[kind]
     with contextlib.closing(open_channel(front, GREEDY)) as opened:
         opened.sendall(begins)
@@ -222,7 +224,7 @@ def test_small_frames_do_not_fill_the_memory(front, kind):
         pouring.start()
         name = f"user {GREEDY} (127.0.0.1:{opened.getsockname()[1]} "
         pouring.join(harness.WAIT_SECONDS)
-        assert not pouring.is_alive(), "a connection that nobody ends"
+        assert not pouring.is_alive(), "the broker does not close the connection"
     harness.wait_for(lambda: f"too much memory: {name}" in log_of(front.cluster.members[0]), "its name in the log")
     with contextlib.ExitStack() as connections:
         for _ in range(4):
@@ -230,7 +232,7 @@ def test_small_frames_do_not_fill_the_memory(front, kind):
 
 
 def test_a_queue_keeps_no_small_frames(front, pipeline):
-    """RabbitMQ would keep forty bytes and more for each frame of a message, as long as it is queued."""
+    """RabbitMQ would keep at least forty bytes for each frame of a message, as long as the message is queued."""
     node = front.cluster.members[0]
     memory = "[garbage_collect(Each) || Each <- processes()], erlang:memory(total)."
     body = json.dumps([{"n": f"{GREEDY}/x", "t": 1320469200, "v": 1}]).encode().ljust(2**20)
@@ -253,7 +255,8 @@ def send_by_topic(front, size):
 
 @pytest.mark.parametrize("size", [201, 300, 60000])
 def test_long_topics_stop_at_the_door(front, pipeline, messages, size):
-    """A key over 255 bytes cannot be delivered: the broker would close the worker's connection each time."""
+    """A message with a key over 255 bytes is refused, because it could not be delivered: each attempt would make the
+    broker close the worker's connection."""
     worker = pipeline.worker()
     send_by_topic(front, size)
     for other in messages[:5]:
@@ -284,7 +287,7 @@ def publish_5(front, mote, body, pairs):
 
 
 def test_properties_of_mqtt_5(front, pipeline, messages):
-    """MQTT properties do not matter: the message is accepted like any other, up to a limit for the whole packet."""
+    """A message with MQTT 5 properties is accepted like any other, up to a limit for the size of the whole packet."""
     if harness.series_of(front.cluster.members[0].root) < (4, 0):
         pytest.skip("MQTT 5 is reliable only since RabbitMQ 4")
     worker = pipeline.worker()
@@ -297,7 +300,7 @@ def test_properties_of_mqtt_5(front, pipeline, messages):
 
 
 def test_nothing_is_retained(front):
-    """Nobody may read what is retained, so it is not kept."""
+    """A retained message is not kept, because no user may read it."""
     node = front.cluster.members[0]
     for number in range(4):
         message = harness.Message(f"retained-{number}", [{"n": "retained/x", "v": 1, "t": 1}])
@@ -328,7 +331,7 @@ def test_an_idle_connection_is_kept(front, tmp_path):
 
 @pytest.fixture
 def open_door(front):
-    """Allows topics of any length, as before the limit existed."""
+    """Allows topics of any length, as releases without the limit did."""
     node = front.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     yield
@@ -342,7 +345,8 @@ def rejected_letters(pipeline):
 
 @pytest.mark.parametrize("sizes", [[300], [300, 5000, 300, 2000]])
 def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open_door, sizes):
-    """The other messages of its partition and of all others arrive in order; the undeliverable message is kept."""
+    """Undeliverable messages are taken aside and kept. All other messages arrive in order, including those of the same
+    partition."""
     worker = pipeline.worker()
     poison = {f"ir.{chr(97 + i) * size}": harness.Message(chr(97 + i) * size, [{"n": f"x{i}", "v": i, "t": 1}])
               for i, size in enumerate(sizes)}
@@ -354,7 +358,7 @@ def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open
     for other in rest:
         pipeline.publish(other)
     harness.wait_for(lambda: worker.metric("ir_messages_set_aside_total") == len(sizes), "them to be taken aside", 60)
-    # Messages that the brokers examine are in no queue for a moment.
+    # While a broker examines messages, they are in no queue for a moment.
     harness.wait_for(lambda: len(pipeline.sqlite_ids("raw")) == 80, "all others")
     pipeline.drain()
     pipeline.assert_exactly(messages[:80])
@@ -366,7 +370,7 @@ def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open
 
 
 def test_others_do_not_wait_for_it(mqtt_broker, tmp_path, messages):
-    """If the message is not taken aside, its partition waits, and all others continue undisturbed."""
+    """If an undeliverable message is not taken aside, only its partition waits; all others continue undisturbed."""
     with harness.Pipeline(mqtt_broker, tmp_path) as pipeline:
         worker = pipeline.init().worker()
         address = f"{servers.HOST}:{mqtt_broker.ports[3]}"

@@ -1,7 +1,6 @@
-"""A store refuses every observation of one mote with an answer that proves nothing: only this mote waits for the
-proofs.
-
-The server gives a different answer each time until the test sets it to `sure`, so no proof ends before that."""
+"""A store refuses every observation of one mote, with answers that do not prove that the data are at fault. Only this
+mote waits while the worker tries to prove the refusal. The server gives a different answer each time until the test
+sets it to `sure`, so no proof ends earlier."""
 
 import itertools
 
@@ -23,7 +22,7 @@ def pack(mote, number, records=1):
 
 
 class Refuser:
-    """A refusal that counts its answers and gives a new code with each, until the test makes it `sure`."""
+    """Makes refusals and counts them. Each has a new code until the test sets `sure`; then the code stays the same."""
 
     def __init__(self):
         self.sure = False
@@ -35,7 +34,8 @@ class Refuser:
 
 
 class DocumentsRefuser(Refuser):
-    """MongoDB with a validator that no observation of the culprit passes, behind a proxy that hides why."""
+    """MongoDB with a validator that refuses every observation of one mote (the culprit), behind a proxy that hides the
+    reason."""
 
     reason = "document-refused"
 
@@ -64,7 +64,7 @@ class DocumentsRefuser(Refuser):
 
 
 class GraphRefuser(Refuser):
-    """Fuseki behind a proxy that does not let the culprit's statements through."""
+    """Fuseki behind a proxy that refuses the culprit's statements."""
 
     reason = "graph-refused"
     codes = (400, 413, 415, 422, 501)
@@ -109,7 +109,7 @@ class Scene:
         refuser.begin()
 
     def send(self, rounds, motes=OTHERS):
-        """The culprit sends at a steady rate, and so do the others."""
+        """Sends messages of the culprit and of the other motes at a steady rate."""
         for _ in range(rounds):
             number = next(self.numbers)
             self.culprits.append(pack(CULPRIT, number))
@@ -119,7 +119,8 @@ class Scene:
                 self.pipeline.publish(self.others[-1])
 
     def await_others(self, worker):
-        """Waits until all messages of the others, and only these, are acknowledged, while the culprit is in doubt."""
+        """Waits until all messages of the other motes are acknowledged, and none of the culprit's, which is still in
+        doubt."""
         count = len(self.others)
         harness.wait_for(lambda: worker.metric("ir_messages_acknowledged_total") >= count, "the others", 120)
         assert worker.metric("ir_messages_acknowledged_total") == count
@@ -127,8 +128,8 @@ class Scene:
         assert self.pipeline.ready_messages("ir.rejected") == 0
 
     def conclude(self, accepted=()):
-        """All messages of the culprit except accepted ones are refused, in order; all others are stored and
-        published."""
+        """Ends the proofs. Then all messages of the culprit except the accepted ones are refused, in order; all others
+        are stored and published."""
         self.pipeline.drain(240)
         for worker in self.pipeline.workers:
             if worker.process.alive():
@@ -146,8 +147,8 @@ class Scene:
 
 
 def test_the_others_go_on(make_pipeline, refuser):
-    """Everything that the others send during the proof is stored, published and acknowledged before it ends. Then the
-    culprit's messages are refused in order, and its later messages are treated normally."""
+    """All messages that the other motes send during a proof are stored, published and acknowledged before it ends. Then
+    the culprit's messages are refused in order, and its later messages are treated normally."""
     scene = Scene(make_pipeline, refuser)
     worker = scene.pipeline.worker()
     scene.send(5)
@@ -196,7 +197,8 @@ def test_a_worker_stops_while_a_mote_is_in_doubt(make_pipeline, refuser):
 
 
 def test_partitions_change_hands_while_a_mote_is_in_doubt(make_pipeline, refuser):
-    """The culprit's partition is handed over when its messages are settled; the other partitions earlier."""
+    """The culprit's partition is handed over only when its messages are settled; the other partitions are handed over
+    earlier."""
     scene = Scene(make_pipeline, refuser)
     worker = scene.pipeline.worker()
     scene.send(3)
@@ -210,7 +212,8 @@ def test_partitions_change_hands_while_a_mote_is_in_doubt(make_pipeline, refuser
 
 
 def test_what_is_set_aside_is_bounded(make_pipeline, refuser):
-    """The broker delivers at most `prefetch` messages of the culprit's partition; the other partitions continue."""
+    """The broker delivers at most `prefetch` messages of the culprit's partition, so only so many can be set aside. The
+    other partitions continue."""
     scene = Scene(make_pipeline, refuser, "--prefetch=20")
     worker = scene.pipeline.worker()
     scene.send(20, motes=[])
@@ -229,8 +232,8 @@ def test_what_is_set_aside_is_bounded(make_pipeline, refuser):
 
 
 def test_more_is_set_aside_than_there_is_room_for(make_pipeline, refuser):
-    """The second pipeline's limit is one batch in progress and one that collects. At the limit the worker stops reading
-    until there is room; nothing is lost, and order is kept."""
+    """The second pipeline has room for one batch in progress and one that collects messages. When it is full, the
+    worker stops reading until there is room. Nothing is lost, and order is kept."""
     scene = Scene(make_pipeline, refuser, "--batch-observations=5", "--in-flight=2")
     worker = scene.pipeline.worker()
     scene.send(30, motes=OTHERS[:3])
@@ -240,8 +243,8 @@ def test_more_is_set_aside_than_there_is_room_for(make_pipeline, refuser):
 
 
 def test_a_mote_whose_messages_cannot_be_published(make_pipeline):
-    """RabbitMQ closes the channel with 403 for each. Messages behind the first one are published before its dead
-    letter."""
+    """RabbitMQ closes the channel with 403 for each of the culprit's messages. Messages behind the first of these are
+    published before its dead letter."""
     pipeline = make_pipeline(settings=[STRANGERS, SENML]).init()
     forbid(pipeline, rf"^(?!senml\.{CULPRIT}$)")
     queue = pipeline.subscribe("senml.#")

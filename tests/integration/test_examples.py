@@ -1,4 +1,4 @@
-"""The programs of examples/, against a river as `make up` starts it."""
+"""Runs the programs of examples/ with a stack that `make up` started."""
 
 import os
 import shlex
@@ -35,7 +35,7 @@ def river(tmp_path_factory):
 
 
 def surroundings(river):
-    """The environment variables that the examples use."""
+    """Returns the environment variables that the examples use."""
     description = river.state()["description"]
     place = {name: address.partition("://")[2] for name, address in description["listeners"].items()}
     passwords = dict(line.split() for line in Path(description["passwords"]).read_text().splitlines())
@@ -106,7 +106,7 @@ def test_shell(river, protocol, value):
 
 
 def micropython_folder(river, tmp_path):
-    """Sets up the folder as on a board: the program and its settings."""
+    """Makes a folder like that on a microcontroller board, with the program and its settings."""
     host, port = surroundings(river)["RIVER_HTTP"].removeprefix("http://").split(":")
     settings = {"HOST": host, "PORT": int(port), "MOTE": "ford", "TOKEN": river.ids()["ford"], "NAME": "ford/temperature",
                 "UNIT": "Cel", "WIFI": None, "PAUSE": 1, "COUNT": 1}
@@ -116,6 +116,6 @@ def micropython_folder(river, tmp_path):
 
 
 def test_micropython(river, tmp_path):
-    """Runs in Python, whose sockets are the same, and in MicroPython if installed."""
+    """The program runs in Python, which has the same sockets, and in MicroPython if that is installed."""
     program = shutil.which("micropython") or sys.executable
     assert "safe:" in send(river, 17.25, program, micropython_folder(river, tmp_path) / "main.py")

@@ -1,4 +1,4 @@
-"""The kind of machine that the facts report, from files arranged as on different systems."""
+"""Which kind of machine the collected facts report. The tests arrange files as on different systems."""
 
 import pytest
 
@@ -11,7 +11,8 @@ VIRTUAL, REAL = X86.format(" hypervisor"), X86.format("")
 
 
 def system(root, cpuinfo, namespaces=None, **files):
-    """Writes a system's files below `root`; `namespaces` are numbers different from the kernel's initial ones."""
+    """Writes a system's files below `root`. `namespaces` are numbers that differ from the kernel's initial
+    namespaces."""
     (root / "proc/self/ns").mkdir(parents=True)
     for name, number in {**facts.FIRST_NAMESPACES, **(namespaces or {})}.items():
         (root / "proc/self/ns" / name).symlink_to(f"{name}:[{number}]")
@@ -32,12 +33,12 @@ DMI = "sys/class/dmi/id/"
     ({DMI + "sys_vendor": "Amazon EC2", DMI + "product_name": "i3.metal"}, {}, REAL, "bare"),
     ({"sys/hypervisor/type": "xen\n"}, {}, VIRTUAL, "xen"),
     ({}, {}, VIRTUAL.replace("Some CPU", "QEMU Virtual CPU version 2.5+"), "emulated"),
-    # a machine whose disk was made from a container's image
+    # a machine whose disk was made from a container image
     ({".dockerenv": ""}, {}, VIRTUAL, "vm"),
     ({".dockerenv": ""}, OWN, VIRTUAL, "docker in vm"),
     # a container that shares the processes of the host, and nothing else
     ({".dockerenv": ""}, {"uts": 4026532002}, REAL, "docker in bare"),
-    # a daemon with a host name of its own
+    # a system service with a host name of its own
     ({}, {"uts": 4026532002}, REAL, "bare"),
     ({}, OWN, VIRTUAL, "container in vm"),
     ({"proc/1/environ": "TERM=linux\0container=lxc\0"}, OWN, REAL, "lxc in bare"),

@@ -1,4 +1,4 @@
-"""A short run of make faults with a random seed, printed on failure; and the plan of a run."""
+"""A short run of `make faults` with a random seed, which is printed on failure. Also how a run is planned."""
 
 import json
 import os
@@ -25,7 +25,7 @@ KINDS = ("kill freeze power-cut reload hang-up partition loss delay reset disk-f
 
 
 class Parts:
-    """What a plan needs to know about the stack."""
+    """The roles of a stack's parts, which is all that a plan needs."""
 
     roles = {"balancer": "balancer", "rabbit-1": "broker", "rabbit-2": "broker", "worker-1": "worker", "mongodb": "documents",
              "gateway-1": "gateway", "fuseki": "graph"}
@@ -81,7 +81,7 @@ def test_resends_of_all_rounds_since_the_last_comparison_count():
 
 
 class Sleeper(programs.Program):
-    """A part that never listens, like a worker that was just restarted."""
+    """A program that never listens, like a worker that was just restarted."""
 
     program = "sleep"
 
@@ -96,7 +96,7 @@ def test_the_watch_asks_whom_it_can(tmp_path):
 
 
 class Broken:
-    """A stack whose state cannot be read, for an unforeseen reason."""
+    """A stack whose state cannot be read: the attempt raises an unexpected exception."""
 
     workers = ()
 
@@ -113,7 +113,7 @@ def test_a_watch_that_dies_ends_the_run():
 
 
 def test_as_many_of_five_faults_as_there_is_time_for(tmp_path):
-    """No round starts after the given minutes, so a slow machine runs fewer rounds."""
+    """No new round starts after the given time, so a slow machine runs fewer rounds."""
     if (why := places.lacking()) is not None:
         pytest.skip(why)
     seed = random.SystemRandom().randrange(10**6)

@@ -59,7 +59,7 @@ class Sender(threading.Thread):
 
 
 def kill_and_check(pipeline, messages, kills, seed, both=False):
-    """Workers are killed at random moments and started again while data flows."""
+    """Kills workers at random moments and restarts them while data flow."""
     moments = random.Random(seed)
     queue = pipeline.subscribe("senml.#")
     workers = [pipeline.worker(name=f"w{seed}-{i}") for i in range(2)]
@@ -104,7 +104,7 @@ def test_workers_killed_twenty_times(pipeline, messages, seed, both):
 
 
 def test_taken_over(pipeline, messages):
-    """One worker is killed and not started again: the other gets its partitions."""
+    """One worker is killed and not restarted. The other one takes over its partitions."""
     first, second = pipeline.worker(), pipeline.worker()
     harness.wait_for(lambda: first.metric("ir_partitions") + second.metric("ir_partitions") == 8, "all partitions")
     sender = Sender(pipeline, messages[:900], rate=300)
@@ -119,7 +119,7 @@ def test_taken_over(pipeline, messages):
 
 
 def test_worker_joins(pipeline, messages):
-    """A second worker gets its share while data flows; order is kept."""
+    """A second worker starts while data flow, and gets its share of the partitions. Order is kept."""
     queue = pipeline.subscribe("senml.#")
     first = pipeline.worker()
     sender = Sender(pipeline, messages[:900], rate=400)
@@ -136,7 +136,8 @@ def test_worker_joins(pipeline, messages):
 
 
 def test_term_finishes_what_is_under_way(pipeline, messages):
-    """On TERM under load the worker exits with 0, and what it acknowledged is stored; the next worker does the rest."""
+    """A worker gets SIGTERM under load. It exits with status 0, everything that it acknowledged is stored, and the next
+    worker processes the rest."""
     for message in messages[:1500]:
         pipeline.publish(message)
     worker = pipeline.worker()
@@ -154,7 +155,7 @@ def test_term_finishes_what_is_under_way(pipeline, messages):
 
 
 def test_broker_restart(own_broker, tmp_path, messages):
-    """The broker stops and comes back after a moment; then it is killed and comes back."""
+    """The broker stops and returns after a moment. Then it is killed and returns again."""
     with harness.Pipeline(own_broker, tmp_path) as pipeline:
         pipeline.init()
         workers = [pipeline.worker(), pipeline.worker()]
@@ -197,7 +198,7 @@ def test_broker_away_at_start(tmp_path, own_broker, messages):
 
 
 def test_stores_away_at_start(make_pipeline, tmp_path_factory, messages):
-    """MongoDB and Fuseki start later than the worker; then both stop in the middle of the run and come back."""
+    """MongoDB and Fuseki start later than the worker. Then both stop in the middle of the run, and return."""
     mongodb = servers.MongoDB(tmp_path_factory.mktemp("own-mongodb"))
     fuseki = servers.Fuseki(tmp_path_factory.mktemp("own-fuseki"))
     try:
@@ -234,21 +235,21 @@ def test_stores_away_at_start(make_pipeline, tmp_path_factory, messages):
 
 
 def graph_ids(server):
-    """Ids of all observations of a graph store."""
+    """Returns the ids of all observations in a graph store."""
     rows = server.select(f"SELECT ?o WHERE {{ {{ ?o a <{harness.OBSERVATION}> }} UNION "
                          f"{{ GRAPH ?g {{ ?o a <{harness.OBSERVATION}> }} }} }}")
     return {row[0].removeprefix("urn:uuid:") for row in rows}
 
 
 def is_data(content_type, body):
-    """Observations on their way into the graph."""
+    """Whether a request to the graph store contains observations."""
     return "n-quads" in content_type and b"urn:uuid:" in body
 
 
 def test_graph_store_that_is_slow(make_pipeline, oxigraph):
-    """Requests that the server does not finish in time are split into smaller ones until it does.
+    """A request that the server does not finish in time is split into smaller ones, until it does.
 
-    One message of 300 records makes a large request, however the worker cuts its batches."""
+    One message of 300 records makes a large request, however the worker divides messages into batches."""
     sent = [harness.Message(MOTE, [{"n": f"{MOTE}/00010", "u": "Cel", "t": 1320500000 + 900 * (300 * k + i), "v": 11.5}
                                    for i in range(300)]) for k in range(3)]
 
@@ -270,7 +271,8 @@ def test_graph_store_that_is_slow(make_pipeline, oxigraph):
 
 
 def test_graph_store_that_refuses_a_statement(make_pipeline, oxigraph):
-    """The bad statement is found and reported; the rest continues, and the document stays."""
+    """The worker finds and reports the statement that the graph store refuses. All others are stored, and the document
+    of the refused one stays."""
     sent = [harness.Message(MOTE, [{"n": f"{MOTE}/00010", "u": "Cel", "t": 1320500000 + 900 * i, "v": 11.5 + i}])
             for i in range(5)]
 
@@ -294,9 +296,9 @@ def test_graph_store_that_refuses_a_statement(make_pipeline, oxigraph):
 
 
 def test_broker_takes_back_what_waits_too_long(own_broker, tmp_path, messages):
-    """Over consumer_timeout the broker closes the channels, and says so again and again to a worker that does not read
-    because its batches are full. The partitions are consumed again on the same connection, and everything is stored
-    once."""
+    """The worker's batches are full, so it stops reading. After consumer_timeout the broker closes its channels, and
+    repeats this until the worker reads. Then the worker consumes the partitions again on the same connection, and
+    everything is stored once."""
     own_broker.control("eval", "application:set_env(rabbit, consumer_timeout, 2000), "
                                "application:set_env(rabbit, channel_tick_interval, 1000).")
     log = own_broker.directory / "log" / "node.log"
@@ -324,7 +326,7 @@ def test_broker_takes_back_what_waits_too_long(own_broker, tmp_path, messages):
 
 
 def test_start_timeout(make_pipeline):
-    """A setting limits how long a worker waits for unavailable servers."""
+    """The setting limits how long a worker waits at the start for unavailable servers."""
     closed = servers.free_ports(1)[0]
     pipeline = make_pipeline(graph=f"sparql+http://127.0.0.1:{closed}/ir?strategy=quads")
     pipeline.declare()
@@ -337,7 +339,7 @@ def test_start_timeout(make_pipeline):
 
 
 def test_start_timeout_is_of_the_start(make_pipeline):
-    """Once everything was available, the worker waits for a lost broker without that limit."""
+    """Once everything has been available, the limit no longer applies: the worker waits for a lost broker."""
     pipeline = make_pipeline(settings=["--start-timeout=2s"]).init()
     worker = pipeline.worker()
     harness.wait_for(lambda: "every partition is consumed" in worker.text(), "the start")
@@ -349,7 +351,7 @@ def test_start_timeout_is_of_the_start(make_pipeline):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A separate file system of 4 MiB."""
+    """A small file system of 4 MiB, which a test can fill."""
     directory = tmp_path / "small"
     directory.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(directory)]
@@ -362,7 +364,8 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("store, stage", [("documents", "documents"), ("graph", "graph")])
 def test_disk_full(make_pipeline, small_disk, messages, store, stage):
-    """On a full disk messages are held back with a reason, nothing is lost, and work continues when there is room."""
+    """When the disk is full, the worker holds messages back and reports why. It continues when there is room again, and
+    nothing is lost."""
     uri = {"documents": f"sqlite:{small_disk / 'documents.sqlite'}", "graph": f"nquads:{small_disk / 'graph'}"}[store]
     pipeline = make_pipeline(**{store: uri}).init()
     ballast = small_disk / "ballast"
@@ -390,8 +393,8 @@ def test_disk_full_at_init(make_pipeline, small_disk):
 
 
 def test_sqlite_held_by_another(pipeline, messages):
-    """With a locked database messages are held back with a reason, nothing is lost, and work continues when it is
-    free."""
+    """While another program locks the database, the worker holds messages back and reports why. It continues when the
+    lock is gone, and nothing is lost."""
     path = pipeline.documents.removeprefix("sqlite:")
     blocker = sqlite3.connect(path, isolation_level=None, timeout=30)
     worker = pipeline.worker("--timeout=500ms")
@@ -411,7 +414,8 @@ def test_sqlite_held_by_another(pipeline, messages):
 
 
 def only_line(errors):
-    """Asserts that the error is one line; output of a sanitizer or a library would add more."""
+    """Asserts that the program printed exactly one line. Messages from a sanitizer or a library would be further
+    lines."""
     lines = [line for line in errors.splitlines() if line]
     assert len(lines) == 1, errors
     return lines[0]
@@ -475,7 +479,8 @@ def test_unreadable_registry(make_pipeline, tmp_path, text, says):
 
 
 def test_wrong_broker_password(make_pipeline):
-    """--check, --declare and the worker report it clearly. The worker keeps trying unless a limit is set."""
+    """`--check`, `--declare` and the worker report a wrong password clearly. The worker keeps trying, unless
+    start-timeout limits that."""
     pipeline = make_pipeline(env={"IR_AMQP_PASSWORD": "wrong"})
     status, _, errors = pipeline.call("ir-worker", "--declare", *pipeline.arguments())
     assert status == 1 and "password" in only_line(errors) and "wrong" not in errors
@@ -496,7 +501,7 @@ def test_wrong_documents_password(make_pipeline, tmp_path_factory):
 
 
 def test_store_that_speaks_another_protocol(make_pipeline, broker):
-    """RabbitMQ's port is given as MongoDB's and as Fuseki's."""
+    """The port of RabbitMQ is given as that of MongoDB, and as that of Fuseki."""
     pipeline = make_pipeline(
         documents=f"mongodb://127.0.0.1:{broker.port}/river",
         graph=f"sparql+http://127.0.0.1:{broker.port}/ir?strategy=quads",
@@ -525,7 +530,7 @@ def test_port_in_use(pipeline):
 
 
 def test_not_set_up(make_pipeline):
-    """Without ir-store init the worker says which command to run."""
+    """If the stores were not set up with `ir-store init`, the worker says that this command is needed."""
     pipeline = make_pipeline()
     pipeline.declare()
     status, text, _ = pipeline.call("ir-worker", "--check", *pipeline.arguments())
@@ -548,14 +553,15 @@ def test_check_is_content(pipeline):
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_check_finds(pipeline, words, code, says):
-    """--check reports each problem in one line; settings that can never be valid give status 2."""
+    """`--check` reports each problem in one line. Settings that can never be valid give the exit status 2."""
     status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments(), *words)
     [wrong] = [line for line in text.splitlines() if "WRONG" in line]
     assert status == code and says in wrong, text + errors
 
 
 def test_other_number_of_partitions(pipeline):
-    """Fewer partitions than queues would leave messages unread, so this is refused with a remedy."""
+    """A worker with fewer partitions than there are queues would leave messages unread. It refuses to start and says
+    what to do."""
     status, _, errors = pipeline.call("ir-worker", "--declare", *pipeline.arguments(), "--partitions=4")
     assert status == 1 and "ir.observations.4" in only_line(errors)
 
@@ -564,7 +570,8 @@ def test_other_number_of_partitions(pipeline):
 
 
 def test_reload(make_pipeline, tmp_path):
-    """HUP reloads the registry; a broken one is refused and the old one stays."""
+    """SIGHUP reloads the registry. If the file has errors, it is refused, and the worker keeps the registry that it
+    has."""
     registry = tmp_path / "registry.ttl"
     lines = harness.REGISTRY.read_text()
     name = f"{MOTE}/00400"
@@ -591,15 +598,15 @@ def test_reload(make_pipeline, tmp_path):
 
 
 def test_reload_of_a_large_registry(make_pipeline, tmp_path, messages):
-    """While 140,000 sensors are read, the event loop continues: every query is answered, and messages flow. However
-    many reloads are requested meanwhile, only one more follows."""
+    """While the worker reads a registry of 140,000 sensors, its event loop continues: it answers every query, and
+    messages flow. However many reloads are requested meanwhile, only one more follows."""
     registry = tmp_path / "registry.ttl"
     shutil.copy(harness.REGISTRY, registry)
     pipeline = make_pipeline(registry=registry).init()
     worker = pipeline.worker()
     large = tmp_path / "large.ttl"
     pipeline.run("ir-loadgen", "--simulate=20000", f"--write-registry={large}")
-    # The previous content stays, so that the messages are known.
+    # The file also keeps its previous content, so that the sent messages are from registered motes.
     registry.write_text(f"@base <https://other.example/> .\n{large.read_text()}\n@base <{harness.BASE_IRI}> .\n"
                         f"{harness.REGISTRY.read_text()}")
     worker.process.send(signal.SIGHUP)
@@ -639,7 +646,7 @@ def test_reload_under_load(make_pipeline, tmp_path, messages):
 
 
 def test_secrets_stay_secret(pipeline):
-    """Nor in --print-settings."""
+    """The password appears neither in a message nor in the output of --print-settings."""
     status, text, errors = pipeline.call("ir-worker", "--print-settings", env={"IR_AMQP_PASSWORD": "s3cr3t"})
     assert status == 0 and "s3cr3t" not in text + errors and "(set)" in text
 

@@ -1,4 +1,4 @@
-"""ir-feed: logger files and uplinks of LoRaWAN devices, with the real pipeline behind it."""
+"""ir-feed sends files of loggers and uplinks of LoRaWAN devices into the real pipeline."""
 
 import contextlib
 import csv
@@ -55,7 +55,8 @@ BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 
 def logger_rows(days=3, minutes=15):
-    """Yields (local time as text, UTC seconds, temperature, stage in cm) across the change of clocks in autumn."""
+    """Yields rows across the change of clocks in autumn: (local time as text, UTC seconds, temperature, stage in
+    cm)."""
     start = int(datetime.datetime(2024, 10, 26, tzinfo=datetime.timezone.utc).timestamp())
     generator = random.Random(3)
     for seconds in range(start, start + days * 86400, minutes * 60):
@@ -131,7 +132,7 @@ def elbe(make_pipeline):
 
 
 def stored(pipeline):
-    """The ids of all observations. Asserts that both stores contain each once."""
+    """Returns the ids of all observations. Asserts that both stores contain each id once."""
     pipeline.drain()
     ids = sorted(pipeline.sqlite_ids())
     assert ids == sorted(pipeline.nquads_ids())
@@ -163,7 +164,7 @@ def test_a_file_is_fed_twice_across_the_change_of_clocks(elbe):
 
 @pytest.mark.parametrize("via", ("amqp", "http", "mqtt"))
 def test_killed_in_the_middle(via, make_pipeline, mqtt_broker, tmp_path):
-    """Over every protocol nothing is missing and nothing stored twice, however often the program is killed."""
+    """ir-feed is killed several times, with each protocol. Nothing is missing, and nothing is stored twice."""
     pipeline = (harness.Pipeline(mqtt_broker, tmp_path, registry=ELBE) if via == "mqtt"
                 else make_pipeline(registry=ELBE))
     with pipeline:
@@ -228,7 +229,7 @@ def campbell(rows):
 
 
 def usgs(rows):
-    """A table as NWIS writes it, with the abbreviation of each row's time."""
+    """Returns a table as NWIS writes it. Each row has the abbreviation of its time zone."""
     yield ("# retrieved: 2024-11-04 10:00:00 -04:00\n#\nagency_cd\tsite_no\tdatetime\ttz_cd\t1_00010\t1_00010_cd\t2_00065\n"
            "5s\t15s\t20d\t6s\t14n\t10s\t14n\n")
     for _, seconds, warm, stage in rows:
@@ -238,7 +239,8 @@ def usgs(rows):
 
 @pytest.mark.parametrize("mapping, table", ((CAMPBELL, campbell), (USGS, usgs)), ids=("toa5", "rdb"))
 def test_files_of_loggers_killed_in_the_middle(mapping, table, elbe):
-    """Across the change of clocks: the file grows, is sent twice, and ends anywhere, even within a row."""
+    """Files across the change of clocks. Such a file grows, is sent twice, and may end anywhere, even within a row.
+    ir-feed is killed meanwhile."""
     feed = Feed(elbe, mapping)
     rows = list(logger_rows(days=20))
     text = "".join(table(rows))
@@ -284,7 +286,7 @@ def test_a_signal_keeps_what_is_confirmed(elbe):
 
 
 def test_the_replay_data_as_a_long_table(make_pipeline, messages):
-    """Real values, one per row: packs and observations equal those of the replay."""
+    """Real values, one per row. The packs and observations are the same as those of the replay."""
     pipeline = make_pipeline().init()
     pipeline.worker()
     feed = Feed(pipeline, "[usgs]\nfiles = usgs.csv\ntime = time_utc\nmote = column:station\n"
@@ -300,7 +302,7 @@ def test_the_replay_data_as_a_long_table(make_pipeline, messages):
 
 
 def test_a_file_of_the_usgs(make_pipeline):
-    """The same station in NWIS's format: local time with its abbreviation, across the end of daylight saving time."""
+    """The same station in NWIS's format: local times with an abbreviation, across the end of daylight saving time."""
     pipeline = make_pipeline().init()
     pipeline.worker()
     zone = zoneinfo.ZoneInfo("America/Chicago")
@@ -331,7 +333,7 @@ def test_standard_input(elbe):
 
 
 def test_a_pipe_that_brings_rows_now_and_then(elbe):
-    """Existing data are sent at once, without waiting for the end of the file."""
+    """Rows from a pipe are sent at once, without waiting for the end of the input."""
     feed = Feed(elbe, LOGGER.replace("*.csv", "-"))
     rows = list(logger_rows(days=1))
     with subprocess.Popen([harness.BUILD / "ir-feed", *feed.words()], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -351,7 +353,7 @@ def test_a_pipe_that_brings_rows_now_and_then(elbe):
 def test_rows_that_cannot_be_used_are_named_and_the_others_go_on(elbe):
     feed = Feed(elbe, LOGGER)
     rows = list(logger_rows(days=1))
-    bad = ('27.10.2024 12:00;abc;1;x\r\n'  # one value of two is good
+    bad = ('27.10.2024 12:00;abc;1;x\r\n'  # one of the two values is good
            '31.03.2024 02:30;1;2;x\r\n'
            '32.01.2024 02:30;1;2;x\r\n'
            '27.10.2024 12:15;1\r\n')
@@ -363,12 +365,12 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_go_on(elbe):
                        (4, "'32.01.2024 02:30' does not match"), (5, "the row has 2 fields, the head 4 names")):
         assert f"{path}:{line}: {what}" in errors, errors
     assert len(stored(elbe)) == len(expected_ids(rows)) + 1
-    assert feed.call()[0] == 0  # they are behind it
+    assert feed.call()[0] == 0  # the faulty rows were already read
 
 
 def test_what_the_gateway_refuses_is_named(elbe):
-    """A pack with a time far in the future is refused alone. A wrong token ends the program, and nothing counts as
-    read."""
+    """A pack with a time far in the future is refused; the others are accepted. A wrong token ends the program, and the
+    rows still count as unread."""
     elbe.issue("elbe")
     gateway = elbe.gateway()
     feed = Feed(elbe, LOGGER)
@@ -388,7 +390,7 @@ def test_what_the_gateway_refuses_is_named(elbe):
 
 
 def test_a_sensor_that_is_not_registered_is_named(elbe):
-    """The gateway knows the registry: it accepts the other values of the row."""
+    """The gateway knows the registry. It accepts the other values of the row."""
     elbe.issue("elbe")
     gateway = elbe.gateway(f"--registry={ELBE}")
     feed = Feed(elbe, LOGGER.replace("elbe/stage", "elbe/depth"))
@@ -403,7 +405,7 @@ def test_a_sensor_that_is_not_registered_is_named(elbe):
 
 
 class Reluctant(BaseHTTPRequestHandler):
-    """A gateway that first defers everything, and then accepts it."""
+    """A gateway that answers "later" to the first requests and then accepts them."""
 
     protocol_version = "HTTP/1.1"
 
@@ -426,7 +428,7 @@ class Reluctant(BaseHTTPRequestHandler):
 
 
 def test_later_is_obeyed(tmp_path):
-    """After 429 and 503 the same bytes are sent again, complete and in order."""
+    """After the answers 429 and 503, ir-feed sends the same bytes again, complete and in order."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Reluctant) as server:
         server.answers = itertools.chain((429, 503, 429), itertools.repeat(202))
         server.seen = []
@@ -521,7 +523,7 @@ def test_a_wrong_mapping_is_one_line(before, after, says, tmp_path):
 
 
 class Mosquitto(servers.Server):
-    """The MQTT broker of a network server; sessions outlive a restart of its clients."""
+    """Mosquitto as the MQTT broker of a network server. A client's session survives a restart of the client."""
 
     name = "mosquitto"
 
@@ -549,7 +551,7 @@ def network(tmp_path_factory):
 
 
 def chirpstack(n, **more):
-    """An uplink as ChirpStack v4 publishes it; the frame counter is left out when it is zero."""
+    """An uplink as ChirpStack v4 publishes it. ChirpStack omits the frame counter when it is zero."""
     when = datetime.datetime(2024, 5, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(minutes=n)
     return {"deduplicationId": str(uuid.UUID(int=n)), "time": when.isoformat(timespec="microseconds"),
             "deviceInfo": {"applicationName": "River", "deviceName": "pegel-1", "devEui": "0101010101010101"},
@@ -578,8 +580,8 @@ TTS_TOPIC = "v3/river@ttn/devices/pegel-1/up"
 
 
 def test_uplinks_of_chirpstack(elbe, network):
-    """Killed at any moment and down for a while: the broker keeps the session, and nothing is missing or stored
-    twice."""
+    """ir-feed is killed at different moments and does not run for a while. The broker keeps the session, so nothing is
+    missing or stored twice."""
     feed = Feed(elbe, UPLINKS.format(port=network.port, kind="chirpstack", mote="column:deviceName"))
     words = ("--follow", "--poll=100ms")
     process = feed.start(*words)
@@ -602,7 +604,7 @@ def test_uplinks_of_chirpstack(elbe, network):
 
 
 def test_uplinks_of_the_things_stack(elbe, network):
-    """QoS 0: what arrived while the program was down is lost, and the frame counters reveal it."""
+    """With QoS 0, messages that arrive while the program does not run are lost. The frame counters reveal this."""
     feed = Feed(elbe, UPLINKS.format(port=network.port, kind="tts", mote="column:device_id"))
     words = ("--follow", "--poll=100ms")
     process = feed.start(*words)
@@ -633,7 +635,8 @@ def test_uplinks_of_the_things_stack(elbe, network):
 
 @pytest.mark.slow
 def test_a_full_spool_waits(elbe, network):
-    """Without a target the spool is not emptied: it stays within its limit, and the rest stays at the broker."""
+    """The target does not answer, so the spool is not emptied. It stays within its limit, and further messages stay at
+    the broker."""
     nowhere = f"mqtt://127.0.0.1:{servers.free_ports(1)[0]}"
     feed = Feed(elbe, UPLINKS.format(port=network.port, kind="chirpstack", mote="column:deviceName"))
     words = ("--follow", "--poll=100ms", "--spool-bytes=1Mi")
@@ -649,11 +652,11 @@ def test_a_full_spool_waits(elbe, network):
     harness.wait_for(lambda: len(packs(elbe)) == sent, "all of them", 120)
     assert process.stop() == 0, feed.log()
     assert stored(elbe) == uplink_ids(range(sent))
-    assert len(list((feed.state / "spool-lora").iterdir())) <= 2  # what is confirmed is gone
+    assert len(list((feed.state / "spool-lora").iterdir())) <= 2  # segments of confirmed messages were removed
 
 
 class FirstHour(threading.Thread):
-    """An MQTT broker that publishes its messages at once, and records which of them are acknowledged."""
+    """An MQTT broker that publishes its messages at once and records which of them are acknowledged."""
 
     def __init__(self, topic, bodies):
         super().__init__(daemon=True)
@@ -702,7 +705,7 @@ class FirstHour(threading.Thread):
 
 
 def test_what_is_acknowledged_is_on_disk(tmp_path):
-    """Messages are acknowledged until the spool is full; the first message that does not fit is not acknowledged."""
+    """Messages are acknowledged until the spool is full. The first message that does not fit is not acknowledged."""
     bodies = [json.dumps(chirpstack(n, devAddr="x" * 50000)).encode() for n in range(40)]
     broker = FirstHour(CHIRPSTACK_TOPIC, bodies)
     broker.start()
@@ -723,7 +726,7 @@ def test_what_is_acknowledged_is_on_disk(tmp_path):
 
 
 def test_the_examples_of_the_readme(tmp_path):
-    """The program accepts each example of a mapping in feed/README.md."""
+    """The program accepts every example of a mapping in feed/README.md."""
     text = (harness.ROOT / "feed" / "README.md").read_text()
     examples = [block.split("```", 1)[0] for block in text.split("```ini\n")[1:]]
     assert len(examples) >= 5

@@ -1,4 +1,4 @@
-"""tools/hardening.py detects which protections a program was built without."""
+"""tools/hardening.py reports the protections that a program was built without."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ int main(int argc, char **argv) {
     return puts(text);
 }
 """
-# Options that are removed from or replaced in a release build, and the expected report.
+# Options of a release build that are removed or replaced, and the report expected in each case.
 LACKING = [
     ("-pie", "-no-pie", "not a position-independent executable"),
     ("-Wl,-z,now", "-Wl,-z,lazy", "no full RELRO"),
@@ -35,7 +35,7 @@ if harness.os.uname().machine == "x86_64":
 
 @pytest.fixture(scope="module")
 def options():
-    """The options with which make compiles and links a release."""
+    """Returns the options with which make compiles and links a release."""
     argv = ["make", "--always-make", "--dry-run", "-s", "MODE=release", "out/release/ir-annotate"]
     told = subprocess.run(argv, cwd=harness.ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     compiled, linked = (next(line for line in told.splitlines() if word in line)

@@ -1,4 +1,4 @@
-"""The HTTP gateway: every answer, every kind of error, and that nothing answered with 202 is lost."""
+"""The HTTP gateway: its answers, every kind of error, and that it loses no message that it answered with 202."""
 
 import base64
 import concurrent.futures
@@ -116,7 +116,7 @@ def pack(*values, mote=MOTE, at=T):
 
 @pytest.fixture(scope="module")
 def shared(broker, tmp_path_factory):
-    """One gateway with short time limits for the whole table, and a worker behind it."""
+    """One gateway with short time limits, and a worker behind it, for all rows of the table."""
     with harness.Pipeline(broker, tmp_path_factory.mktemp("ingest")) as pipeline:
         pipeline.init()
         pipeline.issue(MOTE, OTHER)
@@ -141,7 +141,8 @@ def serves(gateway, token):
 
 @pytest.fixture
 def quiet(broker, tmp_path):
-    """Queues that nobody else writes to. They have no single active consumer, because that would forbid basic.get."""
+    """A pipeline whose queues only the test's gateway fills. The queues have no single active consumer, because that
+    would forbid basic.get."""
     with harness.Pipeline(broker, tmp_path) as pipeline:
         channel = pipeline.connect()
         channel.exchange_declare("ir.observations", "x-consistent-hash", durable=True)
@@ -190,8 +191,8 @@ def clockless(value, mote=MOTE):
 
 
 def test_a_message_has_its_arrival_and_its_senders_name(quiet):
-    """The message has the arrival of its request and the user that the broker verifies; the ids in the answer are based
-    on this arrival."""
+    """A message contains the arrival time of its request, and a user that the broker verifies. The ids in the answer
+    are computed from this arrival."""
     gateway, token = quiet.gateway(), quiet.tokens[MOTE]
     body = clockless(16.5)
     before = time.time_ns() // 1000
@@ -236,7 +237,7 @@ def test_chunked_and_continued_bodies(gateway, token):
 
 
 def test_keep_alive_and_pipelining(gateway, token):
-    """Requests are sent at once on one connection; all are answered, in order."""
+    """Several requests are sent at once on one connection. All are answered, in order."""
     bodies = [pack(30 + i / 4) for i in range(200)]
     with Client(gateway) as client:
         sender = threading.Thread(target=client.send, args=(b"".join(request(token, body) for body in bodies),))
@@ -259,7 +260,8 @@ def test_byte_by_byte(gateway, token):
 
 
 def test_half_closed(gateway, token):
-    """A client that closed its sending side still gets its answer; one that disconnects in the middle is dropped."""
+    """A client that closed its sending side still gets its answer. The request of a client that disconnects in the
+    middle is dropped."""
     with Client(gateway) as client:
         client.send(request(token, pack(42.5))).socket.shutdown(socket.SHUT_WR)
         assert client.answer().code == 202 and client.ended()
@@ -382,7 +384,7 @@ def test_one_host(gateway, token, lines, code):
 
 
 def test_an_empty_line_after_a_body(gateway, token):
-    """Old clients send an extra line end after the body, together with it or later."""
+    """Old clients send an extra line end after the body, at the same time or later."""
     with Client(gateway) as client:
         for _ in range(2):
             assert client.send(request(token, pack(1)) + b"\r\n").answer().code == 202
@@ -414,7 +416,7 @@ def test_pages_may_send_when_they_are_named(shared):
 
 @pytest.fixture(scope="module")
 def knowing(shared):
-    """A gateway that has the workers' registry."""
+    """A gateway that has the same registry as the workers."""
     return shared.gateway(f"--registry={shared.registry}")
 
 
@@ -429,7 +431,8 @@ def test_what_no_worker_can_use_is_refused_at_once(knowing, token):
 
 
 def test_the_rest_of_a_pack_goes_through(make_pipeline):
-    """The pack is published unchanged; the worker derives the same ids from it as the gateway reported."""
+    """A pack with a bad record is published unchanged. The worker computes the same ids for the good records as the
+    gateway reported."""
     pipeline = make_pipeline().init()
     pipeline.worker()
     pipeline.issue(MOTE)
@@ -518,7 +521,7 @@ def quietly(call, *arguments):
 
 @pytest.mark.parametrize("chunked", (False, True))
 def test_oversized_body(gateway, token, chunked):
-    """Ten megabytes where 64 KiB are allowed: cut off early, with a reason."""
+    """The limit is 64 KiB. A body of ten megabytes is cut off early, and the answer gives the reason."""
     before = closed(gateway, "large-body")
     size = 10 * 2**20
     begin = head(token, Transfer_Encoding="chunked") + b"%x\r\n" % size if chunked else head(token, size)
@@ -554,7 +557,8 @@ def test_slow_headers_and_bodies(gateway, token):
                                   b"\r\n\r\n", b"GET\r\n\r\n", b"POST /v1/observations HTTP/9.9\r\n\r\n", os.urandom(5000),
                                   b"POST " + PATH.encode() + b" HTTP/1.1\r\nno colon\r\n\r\n"))
 def test_garbage(gateway, token, data):
-    """Refused at once, or when the time limit for headers is over; then the connection is closed."""
+    """Meaningless bytes are refused at once, or when the time limit for headers is over. Then the connection is
+    closed."""
     with Client(gateway) as client:
         client.send(data).socket.settimeout(15)
         received = b""
@@ -600,7 +604,8 @@ def test_the_longest_idle_makes_room(shared):
 
 
 def quietly_serves(gateway, token):
-    """Accepting pauses while all connections are busy; header-timeout ends that."""
+    """Whether the gateway serves a request. While all connections are in use it accepts no new one, until
+    header-timeout closes some."""
     try:
         return serves(gateway, token)
     except OSError:
@@ -624,7 +629,7 @@ def test_thousands_of_idle_connections(shared):
 
 
 def test_the_description_names_every_answer(gateway):
-    """docs/reference lists the gateway's metrics and answers."""
+    """docs/reference lists all metrics and answers of the gateway."""
     description = (harness.ROOT / "docs" / "reference" / "openapi.yaml").read_text().split("/healthz:")[0]
     described = set(re.findall(r"^        '(\d+)':", description, re.M))
     counted = set(re.findall(r'ir_http_requests_total{code="(\d+)"}', gateway.get("/metrics")[1]))
@@ -634,24 +639,25 @@ def test_the_description_names_every_answer(gateway):
     assert all(f"`{each}`" in text for each in re.findall(r'ir_http_closed_total{reason="([^"]+)"}', gateway.get("/metrics")[1]))
 
 
-# ---- bodies that are read beside the loop ----
+# ---- large bodies, which a separate thread decodes ----
 
 
 def large(number):
-    """A pack at the bound of records."""
+    """A pack with the largest allowed number of records."""
     first = {"bn": f"{MOTE}/", "bt": T + number * 10000, "n": "00010", "u": "Cel", "v": 0}
     return json.dumps([first] + [{"n": "00010", "t": i, "v": i} for i in range(1, 10000)]).encode()
 
 
 def under_way(gateway):
-    """Returns (requests being read, all accepted requests)."""
+    """Returns (number of requests being read, number of all accepted requests)."""
     metrics = gateway.metrics()
     reading = metrics["ir_ingest_requests_reading"]
     return reading, reading + metrics["ir_ingest_requests_in_flight"] + metrics['ir_http_requests_total{code="202"}']
 
 
 def test_others_are_answered_while_large_bodies_are_read(quiet):
-    """Each request waits for one turn of the loop, not for all earlier requests."""
+    """Another mote's request waits for at most one turn of the event loop, and not until all large bodies are
+    decoded."""
     gateway, count = quiet.gateway("--rate=0"), 12
     clients = [Client(gateway).send(request(quiet.tokens[MOTE], large(number))) for number in range(count)]
     harness.wait_for(lambda: under_way(gateway)[0] > 1, "the first to be read", pause=0)
@@ -668,7 +674,7 @@ def test_others_are_answered_while_large_bodies_are_read(quiet):
 
 
 def test_a_mote_keeps_its_order(quiet):
-    """A small request does not overtake a large one of its mote."""
+    """A small request does not overtake an earlier large one of the same mote."""
     gateway, token = quiet.gateway("--rate=0", "--mote-wait=60s"), quiet.tokens[MOTE]
     lines = b"\n".join(pack(*range(200), at=T + 1000 * i) for i in range(9))
     bodies = [large(0), pack(1), lines, pack(500, at=T - 1), large(1), pack(501)]
@@ -684,7 +690,7 @@ def test_a_mote_keeps_its_order(quiet):
 
 
 def test_a_request_follows_one_of_many_packs(quiet):
-    """The request waits for its turn, and is not refused because the other one is not completely sent."""
+    """A mote's request waits until its earlier, large request is completely sent. It is not refused."""
     gateway, token = quiet.gateway("--rate=0", "--mote-wait=60s"), quiet.tokens[MOTE]
     for turn in range(20):
         lines = b"\n".join(pack(*range(100), at=T + 100000 * turn + 1000 * i) for i in range(9))
@@ -697,7 +703,7 @@ def test_a_request_follows_one_of_many_packs(quiet):
 
 
 def test_a_mote_has_few_bodies_that_wait(quiet):
-    """A mote beyond its limit is answered at once, and its requests are not decoded first."""
+    """Requests over a mote's limit are refused at once, without being decoded."""
     gateway = quiet.gateway("--mote-messages=4", "--rate=1", "--burst=10")
     clients = [Client(gateway).send(request(quiet.tokens[MOTE], large(number))) for number in range(8)]
     answers = [client.answer() for client in clients]
@@ -729,7 +735,7 @@ def test_rate_of_one_mote(shared):
     assert ask(gateway, shared.tokens[OTHER], pack(1, mote=OTHER)).code == 202
     os.kill(gateway.process.pid, signal.SIGHUP)
     harness.wait_for(lambda: "read again" in gateway.text(), "the reload")
-    assert ask(gateway, shared.tokens[MOTE], pack(1)).code == 429, "a reload gave what was used up"
+    assert ask(gateway, shared.tokens[MOTE], pack(1)).code == 429, "the reload reset the rate limit"
     time.sleep(2.5)
     assert ask(gateway, shared.tokens[MOTE], pack(1)).code == 202
     assert gateway.stop() == 0
@@ -801,8 +807,8 @@ def test_a_queue_that_is_full(quiet):
 
 
 def test_exchange_that_is_missing(pipeline):
-    """No request is accepted. The gateway may not declare objects, so it is not ready until a worker has declared
-    them."""
+    """While the exchange is missing, the gateway accepts no request. It may not declare objects, so it is not ready
+    until a worker has declared them."""
     pipeline.issue(MOTE)
     gateway, token = pipeline.gateway(), pipeline.tokens[MOTE]
     pipeline.connect().exchange_delete("ir.observations")
@@ -833,7 +839,7 @@ def test_nothing_to_route_to(quiet):
 
 
 def send_all(gateway, token, messages, answers, threads=8):
-    """Posts each once; answers by raw id."""
+    """Posts each message once, and puts each answer into `answers`, by raw id."""
 
     def send(message):
         try:
@@ -851,15 +857,15 @@ def make_messages(count, first=0):
 
 
 def test_broker_killed_while_requests_wait(own_broker, tmp_path):
-    """The requests get 503; when they are sent again, everything is stored once."""
+    """The waiting requests are answered with 503. They are sent again, and then everything is stored once."""
     with harness.Pipeline(own_broker, tmp_path) as pipeline:
         pipeline.init()
         pipeline.issue(MOTE)
         gateway, token = pipeline.gateway("--confirm-timeout=3s"), pipeline.tokens[MOTE]
         messages, answers = make_messages(60), {}
         assert ask(gateway, token, messages[0].body).code == 202
-        # RabbitMQ saves a new queue's log only after some seconds; if it is killed earlier, it starts without the
-        # queue.
+        # RabbitMQ saves the log of a new queue only after some seconds. If it is killed earlier, it restarts
+        # without the queue.
         own_broker.control("eval", "[dets:sync(Table) || Table <- dets:all()].")
         own_broker.process.send_group(signal.SIGSTOP)
         sender = threading.Thread(target=send_all, args=(gateway, token, messages[:20], answers))
@@ -935,7 +941,8 @@ def test_broker_away_at_start(own_broker, tmp_path):
 
 
 def test_graceful_stop_under_load_loses_nothing(make_pipeline):
-    """Everything answered with 202 is stored; everything accepted is answered."""
+    """The gateway stops under load. Every message answered with 202 is stored, and every accepted request is
+    answered."""
     pipeline = make_pipeline().init()
     pipeline.issue(MOTE)
     gateway, token = pipeline.gateway("--drain=500ms"), pipeline.tokens[MOTE]

@@ -1,5 +1,5 @@
-"""The entrance: HAProxy in front of RabbitMQ and gateways, for AMQP, MQTT and HTTP, with and without TLS; users with
-minimal rights; limits that push back; meaningless bytes."""
+"""HAProxy in front of RabbitMQ and the gateways, for AMQP, MQTT and HTTP, with and without TLS: users with minimal
+rights, limits that push back, and meaningless bytes."""
 
 import contextlib
 import http.client
@@ -24,7 +24,7 @@ from harness import servers
 cluster = harness.cluster
 list_of_nodes = cluster.list_of_nodes
 MOTE = "USGS-08068500"
-END_SECONDS = 60  # shorter than idle-session, which ends connections that fall silent after a good start
+END_SECONDS = 60  # less than idle-session, the limit for connections that fall silent after a valid start
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def publish(channel, message):
 
 
 def mosquitto(front, message, listener="mqtt", user="mote", password=None, seconds=30, more=()):
-    """mosquitto_pub with QoS 1: ends when the broker has acknowledged; retries until then."""
+    """Runs mosquitto_pub with QoS 1: it retries until the broker has acknowledged the message."""
     port = front.balancer.address(listener).split(":")[1]
     argv = ["timeout", str(seconds), "mosquitto_pub", "-h", "localhost", "-p", port, "-V", "mqttv311", "-q", "1"]
     argv += ["-i", message.mote]
@@ -62,7 +62,7 @@ def raw(front, listener, secure=False):
 
 
 def read_to_end(connection):
-    """Returns what was received until the other side closed, which must happen within END_SECONDS."""
+    """Returns everything received until the other side closes the connection, which must happen within END_SECONDS."""
     data = b""
     try:
         while chunk := connection.recv(65536):
@@ -93,8 +93,8 @@ def test_amqp(front, pipeline, messages, listener):
 
 @pytest.mark.parametrize("listener", ["mqtt", "mqtts"])
 def test_mqtt(front, pipeline, messages, listener):
-    """The topic ir/MOTE gives the same routing key as AMQP, so messages arrive in the same partition and in the mote's
-    order."""
+    """The topic ir/MOTE becomes the same routing key as over AMQP. So a mote's messages are in one partition and in
+    order, whichever protocol it uses."""
     pipeline.worker()
     for message in messages[:8]:
         done = mosquitto(front, message, listener)
@@ -105,7 +105,7 @@ def test_mqtt(front, pipeline, messages, listener):
 
 @pytest.fixture
 def gateway(front, tmp_path):
-    """A gateway at the balancer's expected address, and a token for MOTE."""
+    """A gateway at the address that the balancer expects, and a token for MOTE."""
     listed = front.cluster.nodes.gateways[0]
     token = harness.programs.issue_tokens(harness.BUILD, [MOTE], tmp_path / "tokens")[MOTE]
     words = [f"--listen={listed.host}:{listed.http}", f"--tokens={tmp_path / 'tokens'}", "--drain=0s"]
@@ -135,7 +135,7 @@ def test_http(front, pipeline, gateway, messages, listener):
 
 
 class Listener(http.server.BaseHTTPRequestHandler):
-    """A gateway that records the headers of requests other than health checks."""
+    """An HTTP server that records the headers of all requests except health checks."""
 
     seen = []
 
@@ -151,7 +151,7 @@ class Listener(http.server.BaseHTTPRequestHandler):
 
 
 def test_the_gateway_knows_the_clients_address(front, tmp_path):
-    """And no client can pretend another."""
+    """No client can pretend to have another address."""
     with http.server.ThreadingHTTPServer((servers.HOST, 0), Listener) as listener:
         threading.Thread(target=listener.serve_forever, daemon=True).start()
         nodes = list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
@@ -193,7 +193,7 @@ def test_wrong_password(front, user):
 
 @contextlib.contextmanager
 def limited(front, most):
-    """Queues that take so many messages."""
+    """Limits the queues to this number of messages."""
     node = front.cluster.members[0]
     rule = {"max-length": most, "overflow": "reject-publish"}
     words = ("set_policy", "--priority", "1", "--apply-to", "queues", "low")
@@ -205,7 +205,7 @@ def limited(front, most):
 
 
 def test_a_full_queue_refuses_and_nothing_is_lost(front, pipeline, messages):
-    """The publisher is refused, keeps the message, and delivers it when a worker has made room."""
+    """A publisher whose message is refused keeps it, and delivers it when a worker has made room."""
     mine = [message for message in messages if message.mote == messages[0].mote][:60]
     with limited(front, 10), channel_of(front, "mote") as channel:
         channel.confirm_delivery()
@@ -260,7 +260,7 @@ GARBAGE = {
 @pytest.mark.parametrize("kind", ["amqp", "mqtt"])
 @pytest.mark.parametrize("name", GARBAGE)
 def test_garbage(front, kind, name, secure):
-    """The connection ends, and no byte of it reached a broker."""
+    """The balancer closes the connection, and no byte of it reaches a broker."""
     with raw(front, kind + "s" if secure else kind, secure) as connection:
         connection.sendall(GARBAGE[name])
         assert read_to_end(connection) == b""
@@ -294,7 +294,7 @@ def test_garbage_after_a_good_start(front):
 @pytest.mark.parametrize("listener, begin", [("amqp", b""), ("amqp", b"AMQP"), ("mqtt", b""), ("mqtt", b"\x10\x20\x00"),
                                              ("http", b"GET /v1/observations HTTP/1.1\r\nX-A: ")])
 def test_slow_clients_are_cut(front, listener, begin):
-    """The connection ends within first-bytes, here two seconds, even if a byte arrives now and then."""
+    """The balancer closes the connection within first-bytes (here two seconds), even if a byte arrives now and then."""
     with raw(front, listener) as connection:
         connection.sendall(begin)
         begun = time.monotonic()
@@ -303,7 +303,7 @@ def test_slow_clients_are_cut(front, listener, begin):
                 time.sleep(0.5)
                 connection.sendall(b"a" if begin else b"")
         data = read_to_end(connection)
-    assert time.monotonic() - begun < 10  # after that, another limit would end it
+    assert time.monotonic() - begun < 10  # later, another limit would close it
     assert data == b"" or data.startswith(b"HTTP/1.1 408")
 
 
@@ -321,7 +321,7 @@ def test_a_login_that_stops_is_cut(front):
 
 
 def test_others_are_served_meanwhile(front, pipeline, messages):
-    """A hundred slow clients and a hundred that send nonsense."""
+    """Other clients are served while a hundred slow clients and a hundred clients that send nonsense are connected."""
     with contextlib.ExitStack() as stack:
         for i in range(100):
             stack.enter_context(raw(front, ("amqp", "mqtt", "http")[i % 3]))
@@ -334,7 +334,7 @@ def test_others_are_served_meanwhile(front, pipeline, messages):
     assert pipeline.waiting() == 2
 
 
-# ---- requests refused before they reach a gateway or broker ----
+# ---- requests that the balancer refuses itself ----
 
 
 def request(front, method, path, listener="http", **headers):

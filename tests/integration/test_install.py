@@ -1,4 +1,5 @@
-"""tools/install when a download fails: it shows the error lines of pip and Maven, whose last line is not the cause."""
+"""When a download fails, tools/install shows the error lines of pip and Maven. (The last line of their output is not
+the cause.)"""
 
 import os
 import shutil
@@ -33,7 +34,7 @@ PKIX path building failed: unable to find valid certification path to requested 
 
 @pytest.fixture
 def install(tmp_path):
-    """Runs tools/install for a group, with a client that prints this and fails."""
+    """Runs tools/install for a group. The download client prints this text and fails."""
     programs = tmp_path / "bin"
     programs.mkdir()
 
@@ -80,7 +81,7 @@ def test_what_nobody_knows_is_shown_as_it_is(install):
     assert "    the moon is full" in install("fuseki", "mvn", "a\nb\nthe moon is full\n")
 
 
-# Killed, as by Ctrl-C in ir-deploy, while dpkg unpacks; then called again.
+# tools/install is killed while dpkg unpacks, as by Ctrl-C in ir-deploy; then it is called again.
 KILLED = """
 log=/root/.cache/intelligent-river/apt.log
 setsid /srv/river/tools/install deploy &

@@ -1,5 +1,5 @@
-"""KVM without a guest: the domain of every profile is valid by libvirt's schema and contains what was requested; the
-life of the private libvirtd; and the code that reads and translates values. Guests run in `make test-platforms`."""
+"""KVM without a guest. The domain of every profile is valid by libvirt's schema and contains what was requested. The
+private libvirtd starts and ends. Values are read and translated correctly. `make test-platforms` runs whole guests."""
 
 import mmap
 import os
@@ -201,7 +201,7 @@ def test_where_a_libvirtd_is(uri, local):
 
 
 def test_own_memory_is_found_in_smaps():
-    """The guest's memory is found even if a larger mapping exists that is only reserved, like those created for
+    """The guest's memory is found even if the process has a larger mapping that is only reserved, like those made for
     threads."""
     with mmap.mmap(-1, 1 << 30), mmap.mmap(-1, 2 << 30, prot=0):
         found = effect.guest_memory(os.getpid())
@@ -217,7 +217,8 @@ def test_the_archive_of_the_proof_is_one():
 
 
 def test_the_program_of_the_proof_speaks(tmp_path):
-    """The program would then power the machine off. An unprivileged user may not, so it runs until it is killed."""
+    """The proof's program prints its line. Then it would power the machine off; an unprivileged user may not do that,
+    so it runs until the test kills it."""
     if os.geteuid() == 0 or sys.platform != "linux" or os.uname().machine != "x86_64":
         pytest.skip("not as root, and only on x86-64")
     path = tmp_path / "init"
@@ -275,7 +276,7 @@ def test_a_path_that_no_setting_can_have_is_told(tmp_path):
 
 
 def test_a_guest_is_reached_where_the_host_is_not(tmp_path):
-    """The guest is a network namespace here; the answer "connection refused" proves that it was reached."""
+    """A network namespace stands for the guest. The answer "connection refused" proves that the guest was reached."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("needs root and ip")
     name = f"irtest{os.getpid()}"

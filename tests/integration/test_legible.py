@@ -1,4 +1,4 @@
-"""Bytes that are not text, wherever a mote may put them: they are stored, logged and published as text that every
+"""A mote may send bytes that are not text wherever it can. They are stored, logged and published as text that every
 reader accepts, and the bytes can be recovered (common/legible.h)."""
 
 import contextlib
@@ -15,7 +15,7 @@ KEYS = [b"ir.\xff\xfe", b"ir.a\\xff", b"\xe2\x82", b"ir.a\nb\x7f", b"ir." + b"\x
 
 
 def legible(data):
-    """Makes bytes legible as common/legible.h does."""
+    """Makes bytes legible, as common/legible.h does."""
     out = ""
     while data:
         length = next((n for n in range(1, 5) if is_text(data[:n])), 0)
@@ -53,7 +53,7 @@ def connect(front, **more):
 
 
 def letters(pipeline):
-    """Returns {body: (routing key, properties)}. Reading fails unless they are text."""
+    """Returns {body: (routing key, properties)}. The client raises an error unless these are valid text."""
     return {body: (method.routing_key, properties) for method, properties, body in pipeline.take_all("ir.rejected")}
 
 
@@ -89,7 +89,7 @@ def test_keys_types_and_names_by_amqp(front, make_front_pipeline, messages):
 
 
 def test_a_replay_has_the_bytes(front, make_front_pipeline):
-    """Checks stored messages and those that are only in the queue."""
+    """Replays stored messages, and those that only the queue has: each is published with its original bytes."""
     pipeline = make_front_pipeline().init()
     worker = pipeline.worker()
     for body, key in zip(bodies(len(KEYS), "again"), KEYS):
@@ -126,7 +126,7 @@ def test_mongodb_has_text(front, make_front_pipeline, mongodb):
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_topics_by_mqtt(front, make_front_pipeline, messages, version):
-    """A message that the broker accepts is dead-lettered once, and others continue."""
+    """A message that the broker accepts is dead-lettered exactly once. Other messages continue."""
     if version == 5 and harness.series_of(front.cluster.members[0].root) < (4, 0):
         pytest.skip("before RabbitMQ 4 there is no MQTT 5 to rely on")
     pipeline = make_front_pipeline().init()
@@ -149,7 +149,7 @@ def test_topics_by_mqtt(front, make_front_pipeline, messages, version):
 
 
 def test_what_cannot_be_delivered(front, make_front_pipeline, messages):
-    """It is taken aside under a legible key."""
+    """The undeliverable message is taken aside, and its key is made legible."""
     node = front.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     try:

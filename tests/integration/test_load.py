@@ -1,5 +1,5 @@
-"""ir-loadgen by every protocol against the real servers, and against small servers that stall, refuse and die: what it
-counts, and whether its figures say what happened."""
+"""ir-loadgen with every protocol, against the real servers and against small servers that stall, refuse and die. Its
+counts and figures must agree with what happened."""
 
 import csv
 import http.server
@@ -18,7 +18,7 @@ import pytest
 import harness
 from harness import programs, servers
 
-FIRST = 400  # messages of the replay that are sent
+FIRST = 400  # number of messages of the replay that are sent
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ class Load:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
     def assert_even(self):
-        """Asserts the totals, and that the series agrees with the summary."""
+        """Asserts that the totals balance, and that the time series agrees with the summary."""
         balance = self.summary["balance"]
         assert balance["sent"] == balance["confirmed"] + balance["refused"] + balance["lost"], balance
         if "republished" in balance:
@@ -71,7 +71,7 @@ PATIENT = "--late-bound=60s"
 
 @pytest.mark.parametrize("kinds", ["amqp", "mqtt", "http", "amqp,mqtt,http"])
 def test_every_target(way, tmp_path, messages, kinds):
-    """Everything arrives once and in order, over each protocol and over several at once."""
+    """All messages arrive once and in order, with each protocol and with several together."""
     uris = {
         "amqp": way.amqp,
         "mqtt": f"mqtt://{way.host}%3Aguest@{servers.HOST}:{way.broker.ports[3]}",
@@ -108,8 +108,8 @@ def test_every_target(way, tmp_path, messages, kinds):
 
 
 def test_rejected_messages_are_seen(mqtt_broker, tmp_path):
-    """Deliberately malformed messages, unknown sensors and repeats: each gets the expected result, and is counted as
-    such."""
+    """The load contains malformed messages, unknown sensors and repeats. Each gets the expected result and is counted
+    as such."""
     registry = tmp_path / "simulated.ttl"
     simulated = ["--simulate=50", "--fault-malformed=0.1", "--fault-unknown=0.1", "--fault-duplicates=0.1"]
     done = subprocess.run([harness.BUILD / "ir-loadgen", "--simulate=50", f"--write-registry={registry}"], check=False,
@@ -127,7 +127,8 @@ def test_rejected_messages_are_seen(mqtt_broker, tmp_path):
 
 
 def test_no_right_to_see_what_is_rejected(way, tmp_path):
-    """The run continues; rejected messages are missing and reported as missing."""
+    """A user who may not read rejected messages can still run a load. The report says that the rejected messages are
+    missing."""
     way.broker.api("PUT", "users/viewer", {"password": "look", "tags": ""})
     rights = {"configure": "^amq\\.gen.*", "write": "^amq\\.gen.*|^ir\\.observations$",
               "read": "^amq\\.gen.*|^ir\\.processed$"}
@@ -140,8 +141,8 @@ def test_no_right_to_see_what_is_rejected(way, tmp_path):
 
 
 def test_many_packs_in_a_request(mqtt_broker, tmp_path):
-    """A mote's waiting packs are sent in one request. The result is the same as one by one, including packs that the
-    gateway refuses."""
+    """Waiting packs of a mote are sent together in one request. The result is the same as one by one, even if the
+    gateway refuses some of them."""
     motes = tmp_path / "motes.txt"
     simulated = ["--simulate=5", "--fault-malformed=0.1"]
     subprocess.run([harness.BUILD / "ir-loadgen", *simulated, f"--write-motes={motes}"], check=True, timeout=60)
@@ -202,8 +203,8 @@ class HttpServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Gate:
-    """An HTTP gateway of the test's own; `rule(count, headers, body)` is the status and headers of each answer, and its
-    body if it shall be another than usual."""
+    """An HTTP gateway whose answers the test determines. `rule(count, headers, body)` returns the status, the headers
+    and, if it is not the usual one, the body of each answer."""
 
     def __init__(self, rule=lambda *_: (202, {}), certificate=None):
         self.rule = rule
@@ -253,7 +254,7 @@ class Gate:
         return json.dumps({"raw_ids": raw_ids}).encode()
 
     def stall(self, after, seconds):
-        """Stops answering for a while after that many requests."""
+        """Makes the gateway stop answering for some seconds, once it has received that many requests."""
 
         def run():
             while self.count < after:
@@ -266,7 +267,7 @@ class Gate:
 
 
 def packs_of(body):
-    """The packs of a request, which has one pack or one per line."""
+    """Returns the packs of a request, which contains one pack, or one per line."""
     return body.split(b"\n")[:-1] if body.endswith(b"\n") else [body]
 
 
@@ -275,7 +276,7 @@ def mote_of(body):
 
 
 def assert_in_order(bodies):
-    """A mote's times increase, as in the replay."""
+    """Asserts that the times of each mote increase, as in the replay."""
     last = {}
     for body in bodies:
         record = json.loads(body)[0]
@@ -285,7 +286,8 @@ def assert_in_order(bodies):
 
 
 def test_http_refusals_and_putting_off(tmp_path):
-    """400 is final; 429 and 503 are retried when the server says, and the mote's order is kept."""
+    """The answer 400 is final. After 429 and 503, the request is repeated when the server says so. Each mote's order is
+    kept."""
     put_off = {}
 
     def rule(count, _headers, body):
@@ -301,7 +303,7 @@ def test_http_refusals_and_putting_off(tmp_path):
     with Gate(rule) as gate:
         load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=200", "--connections=8",
                     "--request-packs=1", PATIENT)
-    assert load.status == 1, "messages that are good were refused"
+    assert load.status == 1, "good messages count as refused"
     load.assert_even()
     summary = load.summary
     assert summary["messages_sent"] == 200 and summary["messages_lost"] == 0
@@ -317,8 +319,8 @@ def is_bad(pack):
 
 
 def test_packs_that_wait_go_together(tmp_path):
-    """If some packs cause the refusal of a whole request, those that the answer lists are refused, each for its own
-    reason. The others are sent again, in order. A deferred request is sent again unchanged."""
+    """A request with several packs is refused because of some of them. Those that the answer lists are refused, each
+    for its own reason. The others are sent again, in order. A deferred request is sent again unchanged."""
     sizes, seen = [], set()
 
     def rule(count, _headers, body):
@@ -352,7 +354,8 @@ def test_packs_that_wait_go_together(tmp_path):
 @pytest.mark.parametrize("answer", [b"", b"{}", b'{"raw_ids": ["38a28cbf-3847-573b-988c-c3503b432dc1"]}', b"<html>"])
 @pytest.mark.parametrize("status", [202, 400, 415])
 def test_answers_that_tell_of_no_pack(tmp_path, status, answer):
-    """Then each pack is sent alone: an answer applies only to a pack that it names or that is alone in its request."""
+    """If the answer to several packs names none of them, each pack is sent alone. An answer applies only to the packs
+    that it names, or to the only pack of a request."""
 
     def rule(_count, headers, _body):
         return (status, {}, answer) if headers["Content-Type"] == "application/x-ndjson" else (202, {})
@@ -385,8 +388,8 @@ def test_http_tokens_go_with_their_motes(tmp_path, messages):
 
 
 def quantile_of_curves(rows, share):
-    """The latency that `share` of the observations do not exceed, computed only from the counts of due and done
-    messages over time, first come, first served."""
+    """Returns the latency that `share` of the observations do not exceed. It is computed only from the numbers of due
+    and confirmed messages over time, as if they were confirmed in the order in which they were due."""
     due, done = [(0.0, 0.0)], [(0.0, 0.0)]
     for row in rows:
         due.append((row["seconds"], due[-1][1] + row["intended"]))
@@ -405,7 +408,7 @@ def quantile_of_curves(rows, share):
 
 @pytest.mark.parametrize("window", [2000, 30])
 def test_a_stall_shows(tmp_path, window):
-    """The target stalls for one second: the corrected latencies show it, whatever the window, and so does the
+    """The target stalls for one second. The corrected latencies show this with any window, and so does the time
     series."""
     with Gate() as gate:
         gate.stall(after=200, seconds=1)
@@ -419,11 +422,11 @@ def test_a_stall_shows(tmp_path, window):
     assert abs(p99 - calculated) < 0.1 + 0.1 * p99, (p99, calculated)
     if window < 100:
         raw = load.summary["confirm_latency_uncorrected_ms"]
-        assert raw["p90"] < load.summary["confirm_latency_ms"]["p90"], "the window hid the stall from these"
+        assert raw["p90"] < load.summary["confirm_latency_ms"]["p90"], "the uncorrected latencies show the whole stall"
 
 
 def test_a_broker_that_stalls(way, tmp_path):
-    """The same load with RabbitMQ, which is stopped for a second in the middle."""
+    """The same load with RabbitMQ, which is suspended for a second in the middle."""
 
     def rows():
         return sum(len(path.read_text().splitlines()) for path in tmp_path.glob("load-*/series.csv"))
@@ -448,7 +451,7 @@ def test_a_broker_that_stalls(way, tmp_path):
 
 
 def test_targets_by_tls(front, make_front_pipeline, tmp_path):
-    """All three protocols work with the authority's certificate, none without it."""
+    """All three protocols work with the authority's certificate, and none works without it."""
     way = make_front_pipeline().init()
     ports = {name: front.balancer.address(name).split(":")[1] for name in ("amqps", "mqtts")}
     login = dict.fromkeys(("IR_AMQP_PASSWORD", "IR_MQTT_PASSWORD"), front.cluster.passwords["mote"])
@@ -480,7 +483,8 @@ def test_a_generator_that_cannot_keep_up_says_so(tmp_path):
 
 
 def test_a_target_that_dies(tmp_path):
-    """Messages without an answer are counted as lost; messages that the server accepted are among those sent."""
+    """Messages without an answer are counted as lost. Every message that the server accepted is among those that were
+    sent."""
     dies = threading.Event()
 
     def rule(count, _headers, _body):
@@ -507,7 +511,7 @@ def test_a_target_that_dies(tmp_path):
 
 
 class Closing(socketserver.StreamRequestHandler):
-    """Answers the first request of each connection; reads the next one and closes."""
+    """A server that answers the first request of each connection, reads the second one, and closes."""
 
     taken = []
 
@@ -525,7 +529,8 @@ class Closing(socketserver.StreamRequestHandler):
 
 
 def test_what_the_library_sends_again_is_counted(tmp_path):
-    """A kept connection ends without an answer: the server may have processed the request, so it is sent once more."""
+    """The server closes a kept connection without an answer. It may have processed the request, so sending it again
+    must be counted."""
     Closing.taken.clear()
     with socketserver.ThreadingTCPServer((servers.HOST, 0), Closing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -560,7 +565,7 @@ def test_the_end_of_the_messages_before_the_last_step(tmp_path):
 
 
 def test_own_pace(tmp_path):
-    """The 1,000 first messages span 4 days; at 172,800 times that, two seconds."""
+    """The first 1,000 messages span 4 days. At 172,800 times that speed, they take two seconds."""
     load = Load(tmp_path, "--target=null:", "--pace=172800", "--messages=1000", PATIENT)
     load.assert_good()
     assert load.summary["late_ms"]["p50"] < 60000
@@ -586,7 +591,7 @@ def test_json_and_plain_progress(tmp_path):
 
 
 def test_the_live_view(tmp_path):
-    """On a terminal several lines are redrawn in place, and removed before log lines."""
+    """On a terminal, several lines are redrawn in place. They are removed before a log line is printed."""
     ours, theirs = os.openpty()
     argv = [harness.BUILD / "ir-loadgen", "--target=null:,null:", "--simulate=10", "--rate=1000", "--duration=2s",
             f"--out={tmp_path / 'load'}", PATIENT]
@@ -608,7 +613,7 @@ def test_the_live_view(tmp_path):
 
 @pytest.mark.slow
 def test_find_max_finishes(tmp_path):
-    """This test only checks that the search ends with a rate and lists its trials."""
+    """Only checks that the search ends with a rate and lists its trials."""
     load = Load(tmp_path, "--target=null:", "--simulate=100", "--find-max", "--trial=300ms", "--warm-up=100ms",
                 "--late-bound=20ms", "--no-ledger")
     found = load.summary["find_max"]
@@ -638,7 +643,7 @@ def test_find_max_finds_a_capacity_again(tmp_path):
 
 
 def test_thread_sanitizer(way, tmp_path):
-    """ir-loadgen built with -fsanitize=thread finds no race: several threads, targets and a subscription."""
+    """ThreadSanitizer finds no race in ir-loadgen with several threads, several targets and a subscription."""
     build = harness.ROOT / "out" / "tsan"
     if not (build / "ir-loadgen").is_file():
         pytest.skip("out/tsan/ir-loadgen is not built; run make MODE=tsan build")
@@ -652,7 +657,7 @@ def test_thread_sanitizer(way, tmp_path):
     load.assert_even()
 
 
-SMALL = 150  # bytes, in the middle of the sizes of the replay's packs
+SMALL = 150  # bytes; some packs of the replay are larger, others are smaller
 
 
 class SmallBroker(harness.Broker):
@@ -661,7 +666,8 @@ class SmallBroker(harness.Broker):
 
 
 def test_messages_that_the_broker_finds_too_large(tmp_path_factory, tmp_path):
-    """The large messages are refused in the totals and in the ledger; the run continues, and the others are stored."""
+    """Messages that are too large for the broker count as refused, in the totals and in the ledger. The run continues,
+    and all others are stored."""
     with SmallBroker(tmp_path_factory.mktemp("small")) as broker, harness.Pipeline(broker, tmp_path) as pipeline:
         pipeline.init()
         load = Load(tmp_path, f"--target={pipeline.amqp}", "--no-subscribe", f"--messages={FIRST}", "--rate=0",
@@ -671,7 +677,7 @@ def test_messages_that_the_broker_finds_too_large(tmp_path_factory, tmp_path):
         assert summary["messages_confirmed"] == FIRST - summary["messages_refused"]
         load.assert_even()
         assert "max_message_size" in load.errors and not summary["complete"]
-        pipeline.worker()  # the republished message is also too large, and gets a dead letter
+        pipeline.worker()  # the republished message is also too large for the broker, and becomes a dead letter
         pipeline.drain()
         status, verdict = pipeline.verify(load.out / "ledger.txt")
         assert status == 0, verdict

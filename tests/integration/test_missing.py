@@ -1,5 +1,5 @@
-"""ir:missingValue: the value that a sensor sends for "no measurement" is stored as missing, and does not affect its
-neighbours."""
+"""ir:missingValue declares a value that a sensor sends when it has no measurement. Such a value is stored as missing
+and does not affect its neighbours."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ def at(turn, value):
 
 
 def declared(tmp_path, *values):
-    """The registry of the replay data, with these missing values for the sensor."""
+    """Returns the registry of the replay data, with these missing values declared for the sensor."""
     text = harness.REGISTRY.read_text()
     name = f'ir:senmlName "{SENSOR}" ;'
     assert name in text
@@ -39,13 +39,13 @@ def send(pipeline, series, begin=0):
 
 
 def flags(documents):  # noqa: F811
-    """Returns (quality, reasons, flags) by time, from the store's own view."""
+    """Returns {time: (quality, reasons, flags)}, from the store's own view."""
     return [each for _, each in sorted(readable(documents).items())]
 
 
 def test_nothing_measured_is_missing(make_pipeline, documents, tmp_path):  # noqa: F811
-    """It is stored without a value, with flag 9 and the sent text. Its neighbours have the same flags as without it,
-    also after a restart, when the past is read from the store."""
+    """A missing value is stored without a value, with flag 9 and the text that was sent. Its neighbours have the same
+    flags as if it had not been sent, even after a restart, when earlier points are read from the store."""
     pipeline = make_pipeline(documents=documents.uri, registry=declared(tmp_path, "-999999", '"Ice"')).init()
     pipeline.worker()
     send(pipeline, SERIES)
@@ -71,8 +71,8 @@ def test_nothing_measured_is_missing(make_pipeline, documents, tmp_path):  # noq
 
 
 def test_declared_later(make_pipeline, documents, tmp_path):  # noqa: F811
-    """A number stored earlier becomes missing by its newest verdict when the messages are analysed again, and no longer
-    affects later values."""
+    """A number was stored before it was declared as a missing value. When the messages are analysed again, its newest
+    verdict is "missing", and it no longer affects later values."""
     pipeline = make_pipeline(documents=documents.uri, registry=declared(tmp_path)).init()
     worker = pipeline.worker()
     send(pipeline, [10.0, 10.1, -999999, 10.0])

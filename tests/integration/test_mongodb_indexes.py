@@ -1,4 +1,5 @@
-"""MongoDB's indexes: each makes every insert more expensive, so there are few, and each query can use one of them."""
+"""MongoDB's indexes. Each makes every insert more expensive, so there are few. Each query must be able to use one of
+them."""
 
 import datetime
 import itertools
@@ -9,14 +10,14 @@ import pytest
 
 import harness
 
-MOTES = ("USGS-08068500", "USGS-021989773")  # with temperature and pH
+MOTES = ("USGS-08068500", "USGS-021989773")  # both have temperature and pH
 KEYS = {
     "observations": [["_id"], ["mote", "time", "time_ns", "late", "sensor"]],
     "raw": [["_id"], ["received_ns", "_id"]],
     "outcomes": [["_id"], ["raw", "at_ns"]],
     "revisions": [["_id"], ["observation"]],
 }
-MANY = 60  # more than quality control looks back
+MANY = 60  # more points than quality control looks back
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def keys_of(database, collection):
 
 
 def test_what_nobody_asks_for_is_dropped(indexed, database):
-    """Indexes of an earlier release are removed; indexes that others made stay."""
+    """ir-store init removes the indexes that an earlier release made. It keeps indexes that others made."""
     observations = database["observations"]
     for key in (["mote", "time"], ["property", "time"], ["sensor", "time_ns"]):
         observations.create_index([(name, 1) for name in key], name=f"{key[0]}_time")
@@ -49,14 +50,14 @@ def test_what_nobody_asks_for_is_dropped(indexed, database):
 
 
 def packs(first, count):
-    """Two sensors of two motes in turn."""
+    """Yields packs of two sensors of two motes, in turn."""
     for i, mote in itertools.product(range(first, first + count), MOTES):
         yield harness.Message(mote, [{"n": f"{mote}/{sensor}", "u": unit, "t": 1320500000 + 900 * i, "v": 10.25 + i % 3}
                                      for sensor, unit in (("00010", "Cel"), ("00400", "pH"))])
 
 
 def plans(query):
-    """The stages of the chosen plan, from the first to the last."""
+    """Returns the stages of the chosen plan, from the first to the last."""
     stage = query.explain()["queryPlanner"]["winningPlan"]
     stage = stage.get("queryPlan", stage)
     found = []
@@ -67,7 +68,7 @@ def plans(query):
 
 
 def test_what_the_document_asks_for(indexed, database):
-    """The queries of docs/reference/stores.md."""
+    """Each query of docs/reference/stores.md uses an index."""
     observations = database["observations"]
     begin, end = (datetime.datetime(2011, 11, day, tzinfo=datetime.timezone.utc) for day in (5, 6))
     ids = [uuid.UUID(f"{int(each.timestamp() * 1000):012x}".ljust(32, "0")) for each in (begin, end)]
@@ -80,14 +81,15 @@ def test_what_the_document_asks_for(indexed, database):
 
 
 def wants_all(read):
-    """Among the profiler's entries verify reads every id with its mote, and so scans the whole collection."""
+    """Whether an entry of the server's profiler is a query of `ir-store verify` for every id with its mote. This query
+    must scan the whole collection."""
     asked = read.get("originatingCommand", read["command"])
     return asked.get("filter") == {} and "mote" in asked.get("projection", {})
 
 
 def test_every_reader_has_its_index(indexed, database):
-    """By the server's own profile, only verify scans a whole collection, and no query for observations sorts or
-    examines a document that it does not return."""
+    """The server's profiler shows every query. Only `verify` scans a whole collection. No query for observations sorts,
+    or examines a document that it does not return."""
     before, after = list(packs(0, MANY)), list(packs(MANY, 3))
     for sent in (before, after):
         indexed.worker()

@@ -1,4 +1,4 @@
-"""Monitoring: rules, dashboards and alerts with a real Prometheus and a running stack, and ir-top."""
+"""Monitoring: rules, dashboards and alerts with a real Prometheus and a running stack. Also ir-top."""
 
 import contextlib
 import json
@@ -101,7 +101,8 @@ def test_targets_of_an_inventory(tmp_path):
 
 
 def test_the_age_of_the_oldest_message(make_pipeline, messages):
-    """The age counts from arrival, not from delivery; it is 0 when nothing is in progress."""
+    """The age of the oldest message counts from its arrival, not from its delivery. It is 0 when no message is in
+    progress."""
     pipeline = make_pipeline(settings=["--trusted-users=guest"]).init()
     worker = pipeline.worker()
     assert worker.metric("ir_oldest_message_age_seconds") == 0
@@ -128,7 +129,7 @@ def test_the_age_of_the_oldest_message(make_pipeline, messages):
 
 
 class Watched(stacks.Stack):
-    """A small stack, and a Prometheus for which time runs thirty times as fast."""
+    """A small stack with a Prometheus whose time runs thirty times as fast."""
 
     def __init__(self, folder):
         settings = stacks.Settings({"GATEWAYS": "1", "WORKERS": "1"})
@@ -179,14 +180,14 @@ class Watched(stacks.Stack):
             yield connection.channel()
 
     def send(self, count, mote=MOTE, **value):
-        """Sends messages over AMQP as the shared user."""
+        """Sends messages over AMQP, as the user that motes share."""
         with self.channel("mote", "amqp") as channel:
             for i in range(count):
                 name = pika.BasicProperties(message_id=f"{time.time_ns()}-{i}")
                 channel.basic_publish("amq.topic", f"ir.{mote}", pack(mote, **value), name)
 
     def send_late(self):
-        """Publishes a reading like a gateway that has held it for an hour."""
+        """Publishes a reading that arrived an hour ago, as if a gateway had held it until now."""
         arrival = (time.time_ns() - 3600 * 10**9) // 1000
         with self.channel("gateway", "inside") as channel:
             properties = pika.BasicProperties(user_id="gateway", headers={"ir-arrival": arrival})
@@ -209,7 +210,7 @@ class Watched(stacks.Stack):
             return json.load(answer)["data"]
 
     def values(self, query):
-        """The numbers that a query gives now."""
+        """Returns the numbers that a query gives now."""
         found = [float(each["value"][1]) for each in self.ask("query", query=query)["result"]]
         return [each for each in found if each == each]
 
@@ -217,7 +218,7 @@ class Watched(stacks.Stack):
         return {each["labels"]["alertname"] for each in self.ask("alerts")["alerts"] if each["state"] == "firing"}
 
     def await_history(self):
-        """Waits until there is data from ten minutes ago."""
+        """Waits until Prometheus has data that are ten minutes old."""
         earlier = configuration.paced("ir:backlog_messages offset 10m", PACE)
         wait_for(lambda: self.values(earlier), "ten minutes to pass", 60, 0.3)
 
@@ -225,7 +226,7 @@ class Watched(stacks.Stack):
         wait_for(lambda: not self.firing() & set(names), f"none of {names} to fire", 180, 0.3)
 
     def await_firing(self, names):
-        """Each once, at some time."""
+        """Waits until each of these alerts has fired once; they need not fire at the same time."""
         missing = set(names)
 
         def all_fired():
@@ -249,7 +250,7 @@ def river():
 
 @contextlib.contextmanager
 def traffic(river):
-    """Sends messages of every kind, good and bad, over AMQP and HTTP."""
+    """Sends good and bad messages of every kind, over AMQP and HTTP."""
     ended = threading.Event()
 
     def go():
@@ -270,7 +271,7 @@ def traffic(river):
 
 
 def queries():
-    """The queries of all dashboards, as Grafana would send them."""
+    """Returns the queries of all dashboards, as Grafana would send them."""
     for path in sorted(dashboards.FOLDER.glob("*.json")):
         for panel in json.loads(path.read_text())["panels"]:
             for target in panel["targets"]:
@@ -280,7 +281,7 @@ def queries():
 
 @needs_prometheus
 def test_each_query_of_each_dashboard_has_data(river):
-    """No alert fires on a healthy river."""
+    """Every query returns data. No alert fires while the stack is healthy."""
     assert len(list(queries())) > 50
     with traffic(river):
         for title, query in queries():
@@ -339,7 +340,7 @@ def no_balancer(river):
 
 
 def certificate_that_ends(river):
-    """Makes a certificate that expires in ten days."""
+    """Replaces a certificate with one that expires in ten days."""
     path = river.balancer.certificates / "server.pem"
     before = path.read_text()
     made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", "/CN=localhost",
@@ -362,7 +363,7 @@ def no_broker(river):
 
 
 def no_memory(river):
-    """Then the brokers confirm nothing, not even the gateway's messages."""
+    """Lets the broker run out of memory: it then confirms no message, not even those of the gateway."""
     river.broker.control("set_vm_memory_high_watermark", "absolute", "1000000")
     ended = threading.Event()
 
@@ -408,7 +409,7 @@ def bad_registry(river):
 
 
 def no_store(river):
-    """A message that arrived long ago is waiting, too."""
+    """Moves the document store away, while a message that arrived long ago is waiting."""
     documents = river.out / "documents.sqlite"
     away = river.out / "away.sqlite"
     documents.rename(away)
@@ -425,7 +426,7 @@ def deleted_queue(river):
 
 
 def refusals(river):
-    """The first message creates the mote's series; then more follow."""
+    """Sends messages that are refused. The first one creates the mote's series of the metric; then more follow."""
     river.await_history()
     river.send(1, UNKNOWN)
     wait_for(lambda: river.values(f'ir_rejected_top{{mote="{UNKNOWN}"}}'), "the first refusal", 60, 0.3)
@@ -518,8 +519,7 @@ def test_top_takes_addresses(river):
 
 
 def screen_of(folder, terminal, until):
-    """Returns what it draws on a terminal of 80×24 until the text `until` appears; then stops it and waits for its
-    status."""
+    """Runs ir-top on a terminal of 80×24 until the text `until` appears, then stops it. Returns what it drew."""
     child, master = pty.fork()
     if child == 0:
         os.environ.update(LC_ALL="C", TERM=terminal, LINES="24", COLUMNS="80")
@@ -547,10 +547,11 @@ def test_what_top_refuses(tmp_path):
 
 @needs_prometheus
 def test_a_users_river_is_watched():
-    """make up, make monitor, ir-top, make down."""
+    """A user's stack is watched with make up, make monitor, ir-top and make down."""
     with tempfile.TemporaryDirectory(prefix="river-") as folder:
         mine = River(Path(folder))
-        mine.folder = Path(folder) / "mine"  # RabbitMQ 3 cannot measure the disk space of a folder with a blank in its name
+        mine.folder = Path(folder) / "mine"  # RabbitMQ 3 cannot measure the disk space of a folder whose name has a
+                                             # blank
         mine.environment["DATA"] = str(mine.folder)
         try:
             said = mine.good("up.py", "up")

@@ -1,4 +1,4 @@
-"""MQTT 5, which only brokers of another series support (IR_RABBITMQ_ROOT): it has a content type."""
+"""MQTT 5 has a content type. Only RabbitMQ of another series supports MQTT 5 (IR_RABBITMQ_ROOT)."""
 
 import shutil
 import subprocess
@@ -28,7 +28,8 @@ def publish(broker, host, body, *words):
 
 
 def test_content_type(mqtt5, tmp_path):
-    """MQTT 5's content type applies to the message; without one the body's first byte decides, as before."""
+    """The content type of MQTT 5 applies to the message. Without one, the first byte of the body decides, as for MQTT
+    3."""
     pipeline = harness.Pipeline(mqtt5, tmp_path).init()
     worker = pipeline.worker()
     sent = []

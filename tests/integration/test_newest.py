@@ -1,4 +1,4 @@
-"""The current verdict on a value: the newest verdict and its reasons are the same in every view, export and listing."""
+"""The newest verdict on a value and its reasons are the same in every view, export and listing."""
 
 import csv
 import io
@@ -49,7 +49,7 @@ def readable(documents):
 
 
 def add_revision(documents, message, test, flag, superseded=None):
-    """Adds a revision like a worker or a reprocessing; returns its id, which begins with the observation's time."""
+    """Adds a revision as a worker or a reprocessing would. Returns its id, which begins with the observation's time."""
     observation = message.ids[0]
     key = uuid.UUID(bytes=observation.bytes[:6] + uuid.uuid4().bytes[6:])
     if documents.kind == "mongodb":
@@ -64,7 +64,7 @@ def add_revision(documents, message, test, flag, superseded=None):
 
 
 def expected(first, revisions):
-    """The same rule in Python: returns the current flag, from [(key, flag, superseded)]."""
+    """Computes the current flag by the same rule, written in Python. `revisions`: [(key, flag, superseded key)]."""
     again = [(key, flag) for key, flag, superseded in revisions if superseded]
     tips = [flag for key, flag in again if key not in [superseded for _, _, superseded in revisions]]
     held = tips or [flag for _, flag, _ in revisions] or [first]
@@ -73,7 +73,7 @@ def expected(first, revisions):
 
 @pytest.fixture
 def stored(make_pipeline, documents):  # noqa: F811
-    """Twelve points of one series, one of them a spike, in the stores."""
+    """Stores twelve points of one series, one of which is a spike."""
     pipeline = make_pipeline(documents=documents.uri).init()
     sent = [at(i, 36.5 if i == 5 else 10.0 + 0.1 * (i % 3)) for i in range(12)]
     pipeline.worker()
@@ -85,15 +85,15 @@ def stored(make_pipeline, documents):  # noqa: F811
 
 
 def test_a_spike_is_seen_everywhere(stored, documents):  # noqa: F811
-    """A value was suspect when it arrived, and became a spike with the next one: views, export, CSV and `last` all say
-    so."""
+    """A value was suspect when it arrived, and became a spike when the next one arrived. The views, the export, the CSV
+    and `last` all show the newest verdict."""
     pipeline, sent = stored
     spike = str(sent[5].ids[0])
     found = readable(documents)
     assert len(found) == 12
     assert found[spike][0] == "fail"
     assert found[spike][1] == "gross range suspect; climatology suspect; spike fail; rate of change suspect"
-    assert [key for key, (quality, _, _) in found.items() if quality == "good"], "nothing is good"
+    assert [key for key, (quality, _, _) in found.items() if quality == "good"], "no value is good"
     assert all(bool(reasons) == (quality in ("suspect", "fail")) for quality, reasons, _ in found.values())
     lines = exported(pipeline)
     assert {each["id"]: summary(each) for each in lines} == found
@@ -106,7 +106,8 @@ def test_a_spike_is_seen_everywhere(stored, documents):  # noqa: F811
 
 
 def test_the_rule_is_the_same_in_each_language(stored, documents):  # noqa: F811
-    """Revisions of every kind, in each order: plain ones, superseding chains from the value and from a revision, forks."""
+    """Revisions of every kind, added in every order: plain revisions, chains that supersede the observation or a
+    revision, and forks."""
     pipeline, sent = stored
     before = {each["id"]: each["flags"]["climatology"] for each in exported(pipeline)}
     shapes = [[(3, None), (4, None)], [(4, None), (3, None)], [(1, "o")], [(4, "o"), (1, 0)], [(3, None), (1, 0)],
@@ -139,7 +140,8 @@ def test_more_revisions_than_are_read_ahead(stored, documents):  # noqa: F811
 
 
 def test_ahead_of_arrival(make_pipeline, documents):  # noqa: F811
-    """A clock that is ahead makes a value suspect although no test does; a revision does not change that."""
+    """A value with a time ahead of its arrival is suspect, although no test says so. A revision does not change
+    that."""
     pipeline = make_pipeline(documents=documents.uri).init()
     ahead = harness.Message(MOTE, [{"n": SENSOR, "u": "Cel", "t": int(time.time()) + 3600, "v": 10.5}])
     pipeline.publish(ahead)
@@ -156,7 +158,7 @@ def test_ahead_of_arrival(make_pipeline, documents):  # noqa: F811
 
 
 def test_pages(stored):
-    """Pages of any size add up to the whole export; the id of a page's last line leads to the next page."""
+    """Pages of any size together make the whole export. The id in the last line of a page leads to the next page."""
     pipeline, _ = stored
     whole = exported(pipeline)
     assert [each["time"] for each in whole] == sorted(each["time"] for each in whole)
@@ -202,7 +204,7 @@ def test_selections(stored):
 
 
 def test_last(stored):
-    """The newest value of each sensor, with its newest verdict; for people and as JSON."""
+    """The newest value of each sensor with its newest verdict, as text for people and as JSON."""
     pipeline, sent = stored
     pipeline.worker()
     for i in range(3):

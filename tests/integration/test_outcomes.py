@@ -1,4 +1,4 @@
-"""Servers that refuse good data, or confirm data that they did not store: nothing is lost, and only data that were
+"""Servers that refuse good data, or confirm data that they did not store. Nothing is lost, and only data that were
 proved bad are refused."""
 
 import concurrent.futures
@@ -23,7 +23,8 @@ def observations(count, begin=1320500000, mote=MOTE):
 
 
 def send_and_verify(pipeline, sent, pause=0.02, seconds=120):
-    """Sends during the faults, waits, and lets ir-store verify that everything is stored once."""
+    """Sends messages while the faults happen and waits for them. Then `ir-store verify` must find everything stored
+    once."""
     worker = pipeline.worker()
     for message in sent:
         pipeline.publish(message)
@@ -46,7 +47,7 @@ def inserts_fail(hit, make_reply):
 
 @pytest.mark.parametrize(("percent", "code"), [(10, UNLISTED), (50, 16500), (50, 2), (90, UNLISTED)])
 def test_mongodb_refuses_a_share_of_all_requests(make_pipeline, mongodb, percent, code):
-    """The first requests fail: each document separately, with codes that may mean anything."""
+    """MongoDB's first requests fail, each document separately, with error codes that may mean anything."""
     with proxies.MongoProxy(mongodb.port) as proxy:
         pipeline = make_pipeline(documents=proxy.uri(f"share{percent}_{code}")).init()
         proxy.fault = inserts_fail(proxies.share_of(percent, code, 40),
@@ -68,7 +69,7 @@ REPLIES = {
 
 @pytest.mark.parametrize("kind", REPLIES)
 def test_mongodb_gives_odd_replies(make_pipeline, mongodb, kind):
-    """Faults of whole commands, and answers that do not report every document's result."""
+    """Whole commands fail, or an answer lacks the result of some documents."""
     with proxies.MongoProxy(mongodb.port) as proxy:
         pipeline = make_pipeline(documents=proxy.uri(f"odd_{kind}")).init()
         hit = proxies.share_of(50, 3)
@@ -78,7 +79,7 @@ def test_mongodb_gives_odd_replies(make_pipeline, mongodb, kind):
 
 
 def test_mongodb_refuses_one_document_for_a_reason_nobody_listed(make_pipeline, mongodb):
-    """The refusal is proved within seconds; the other messages of the batch, and those that arrive meanwhile, are
+    """The refusal is proved within seconds. Meanwhile the other messages of the batch, and those that arrive later, are
     stored."""
     import pymongo
 
@@ -106,7 +107,7 @@ def test_mongodb_refuses_one_document_for_a_reason_nobody_listed(make_pipeline, 
         pipeline.drain()
         assert (headers["reason"], headers["raw-id"]) == ("document-refused", str(bad.raw_id))
         assert "seven" in headers["detail"]
-        assert len(tries) >= 8 and tries[-1] - tries[0] >= 2, "it was believed too soon"
+        assert len(tries) >= 8 and tries[-1] - tries[0] >= 2, "the refusal was believed too soon"
         assert worker.metric('ir_rejected_total{reason="document-refused"}') == 2  # 10.25 + 27 % 20, too
         pipeline.stop_workers()
         assert database["probe"].count_documents({}) == 0
@@ -116,13 +117,14 @@ def test_mongodb_refuses_one_document_for_a_reason_nobody_listed(make_pipeline, 
 
 
 def test_mongodb_has_a_unique_index_of_somebodys(make_pipeline, mongodb):
-    """A document refused by somebody else's unique index is not a repeat: it is reported, not silently left out."""
+    """Somebody else's unique index refuses a document. The document is no repeat of a stored one, so it is reported and
+    not silently left out."""
     import pymongo
 
     pipeline = make_pipeline(documents=f"mongodb://{servers.HOST}:{mongodb.port}/unique?directConnection=true").init()
     database = pymongo.MongoClient(mongodb.uri, serverSelectionTimeoutMS=5000)["unique"]
     database["observations"].create_index("value", unique=True)
-    sent = observations(21, 1360000000)  # the last one has the value of the first one
+    sent = observations(21, 1360000000)  # the last one has the same value as the first one
     worker = pipeline.worker()
     for message in sent:
         pipeline.publish(message)
@@ -149,7 +151,7 @@ FAULTS = {
 }
 
 
-# Workers that other tests killed may have left some control items in the shared server.
+# The shared server may contain control statements of workers that other tests killed.
 CONTROL = "GRAPH ?g { ?s ?p ?o } FILTER(CONTAINS(STR(?g), '/control'))"
 
 
@@ -159,7 +161,8 @@ def data_fails(hit, answer):
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_graph_store_behind_a_bad_proxy(make_pipeline, fuseki, kind):
-    """The proxy confirms half of the first writes, including control statements, without executing them."""
+    """A proxy in front of the graph store answers half of the first writes with success, without executing them. It
+    does the same with control statements."""
     begin = 1330000000 + 1000000 * list(FAULTS).index(kind)
     with proxies.HttpProxy(fuseki.port) as proxy:
         pipeline = make_pipeline(graph=proxy.uri(fuseki)).init()
@@ -180,7 +183,8 @@ def test_graph_store_behind_a_bad_proxy(make_pipeline, fuseki, kind):
 
 
 def test_something_that_says_yes_to_everything(make_pipeline, fuseki):
-    """The error is found before anything is acknowledged, and reported by --check, status and /readyz."""
+    """A server answers every request with success and stores nothing. --check, status and /readyz report this, and the
+    worker acknowledges nothing."""
     control_before = fuseki.count(CONTROL)
     yes = proxies.http_answer(200, b'{"head":{"vars":["n"]},"boolean":true,"results":{"bindings":[]}}',
                               "application/sparql-results+json")
@@ -226,8 +230,8 @@ def large_pack(records, begin):
 
 
 def test_what_is_too_large_to_be_published(small_broker, tmp_path):
-    """1,000 good records become 3 MB of N-Quads, too large to publish: a dead letter reports it, everything is stored,
-    and other messages continue."""
+    """1,000 good records become 3 MB of N-Quads, which is too large to publish. Everything is stored, a dead letter
+    reports the refused publication, and other messages continue."""
     large = large_pack(1000, 1320500000)
     others = observations(20, mote="USGS-021989773")
     with harness.Pipeline(small_broker, tmp_path) as pipeline:
@@ -251,7 +255,7 @@ def test_what_is_too_large_to_be_published(small_broker, tmp_path):
 
 
 def test_dead_letter_that_is_too_large(small_broker, tmp_path):
-    """The dead letter has no body if the size limit is below it; the raw document has the body."""
+    """If even the dead letter is too large for the broker, it has no body. The raw document still has the body."""
     body = b"[" + b" " * 200_000 + b"]"
     with harness.Pipeline(small_broker, tmp_path) as pipeline:
         pipeline.init()
@@ -266,7 +270,8 @@ def test_dead_letter_that_is_too_large(small_broker, tmp_path):
 
 
 def test_request_that_is_too_large_for_the_broker(small_broker, tmp_path):
-    """The large request is answered with 413; requests in progress beside it get 202."""
+    """A request that is too large for the broker is answered with 413. Other requests in progress are answered with
+    202."""
     with harness.Pipeline(small_broker, tmp_path) as pipeline:
         pipeline.init()
         pipeline.issue(MOTE)
@@ -295,7 +300,8 @@ DENIED, ALLOWED = MOTE, "USGS-021989773"
 
 
 def forbid(pipeline, allowed):
-    """The user guest may publish to ir.processed only with matching keys; this applies to channels opened later."""
+    """Allows the user guest to publish to ir.processed only with matching routing keys. This applies to channels that
+    are opened later."""
     pipeline.broker.control("set_topic_permissions", "-p", pipeline.host, "guest", "ir.processed", allowed, ".*")
 
 
@@ -304,8 +310,9 @@ def allow(pipeline):
 
 
 def test_one_routing_key_that_the_operator_forbids(make_pipeline):
-    """RabbitMQ closes the channel with 403 for each message with the key. Only these are refused, after one proof for
-    the key, and no other message waits behind them. When the right is restored, the key's messages are published."""
+    """RabbitMQ closes the channel with 403 for each message with this routing key. One proof is made for the key. Then
+    only messages with the key are refused, and no other message waits for them. When the right is restored, they are
+    published."""
     pipeline = make_pipeline().init()
     forbid(pipeline, rf"^(?!nquads\.{DENIED}$)")
     queue = pipeline.subscribe("#")
@@ -319,7 +326,7 @@ def test_one_routing_key_that_the_operator_forbids(make_pipeline):
         [("unpublishable", str(message.raw_id)) for message in denied[:30]]
     assert all("nquads" in each["detail"] and "403" in each["detail"] for each in letters)
     allow(pipeline)
-    time.sleep(11)  # a key that was proved forbidden is tried again after ten seconds
+    time.sleep(11)  # after a refusal was proved, the worker tries the key again after ten seconds
     for message in (denied[30], *others[20:]):
         pipeline.publish(message)
     worker.await_ready()
@@ -336,7 +343,8 @@ def test_one_routing_key_that_the_operator_forbids(make_pipeline):
 
 
 def test_rights_that_are_taken_for_all_keys(make_pipeline):
-    """The control message is refused too, so no message is at fault: all of them wait until the right is restored."""
+    """The control message is refused too, so the messages are not at fault. All of them wait until the right is
+    restored."""
     pipeline = make_pipeline().init()
     forbid(pipeline, "^senml")
     queue = pipeline.subscribe("#")

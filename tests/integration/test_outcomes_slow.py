@@ -1,5 +1,5 @@
-"""Servers that refuse a share of everything for a whole minute, and one bad item among ten thousand: only bad items are
-refused, and no other message waits long."""
+"""Servers that refuse a share of all requests for a whole minute, and one bad item among ten thousand. Only bad items
+are refused, and no other message waits long."""
 
 import threading
 import time
@@ -13,13 +13,13 @@ from test_outcomes import FAULTS, MOTE, UNLISTED, observations
 
 pytestmark = pytest.mark.slow
 MINUTE = 60
-LATE = 30  # seconds; about five times the usual value, which the test prints
+LATE = 30  # seconds: about five times the usual delay, which the test prints
 GREETINGS = ("hello", "ismaster", "isMaster", "ping", "endSessions")
 
 
 def stand_a_minute(pipeline, proxy, fault, sent, foreign=0):
-    """`fault` lasts for a minute, in which everything is sent. Afterwards everything is stored once and nothing was
-    refused. `foreign` observations are in the graph beforehand."""
+    """Sends messages for a minute, during which `fault` happens. Afterwards everything is stored once, and nothing was
+    refused. The graph contains `foreign` observations beforehand."""
     worker = pipeline.worker()
     proxy.fault = fault
     ends = time.monotonic() + MINUTE
@@ -40,7 +40,8 @@ def stand_a_minute(pipeline, proxy, fault, sent, foreign=0):
 
 @pytest.mark.parametrize("percent", [10, 50, 90])
 def test_mongodb_refuses_a_share_for_a_minute(make_pipeline, mongodb, percent):
-    """A share of all requests fails: each document separately, or the whole command, with unlisted codes."""
+    """A share of all requests to MongoDB fails, each document separately or the whole command, with unknown error
+    codes."""
     hit, whole = proxies.share_of(percent, percent), proxies.share_of(50, 1)
 
     def fault(command, carried):
@@ -57,7 +58,7 @@ def test_mongodb_refuses_a_share_for_a_minute(make_pipeline, mongodb, percent):
 
 @pytest.mark.parametrize("percent", [10, 50, 90])
 def test_fuseki_refuses_a_share_for_a_minute(make_pipeline, fuseki, percent):
-    """A share of all requests fails, including queries, with each of the faults in turn."""
+    """A share of all requests to Fuseki fails, including queries. Each kind of fault takes its turn."""
     hit, answers, lock = proxies.share_of(percent, percent), list(FAULTS.values()), threading.Lock()
 
     def fault(*_):
@@ -72,7 +73,7 @@ def test_fuseki_refuses_a_share_for_a_minute(make_pipeline, fuseki, percent):
 
 
 class Watcher:
-    """Notes when each message is republished."""
+    """Records when each message is republished."""
 
     def __init__(self, pipeline, queue):
         self.arrived = {}
@@ -92,8 +93,8 @@ class Watcher:
 
 
 def test_one_bad_item_among_ten_thousand(make_pipeline, mongodb):
-    """MongoDB refuses it with an unlisted code. It gets a dead letter, all others are stored, and those that arrive
-    meanwhile are only seconds late."""
+    """MongoDB refuses one item with an unknown error code. It gets a dead letter, and all others are stored. Messages
+    that arrive meanwhile are late by a few seconds at most."""
     import pymongo
 
     def change(reply):

@@ -1,5 +1,5 @@
-"""Overload, and idle connections. A sender repeats only what was refused. Everything that was confirmed is stored, and other
-senders notice nothing."""
+"""Overload, and idle connections. A sender repeats only what was refused, everything confirmed is stored, and other
+senders are not affected."""
 
 import json
 
@@ -12,12 +12,12 @@ from test_load import PATIENT, Load
 BOUND = 40  # messages of a partition's queue
 MESSAGES = 3000
 SLOW = 100  # connections at each door that send a byte a second
-OTHERS = 400  # connections of the test itself, with room to spare
+OTHERS = 400  # connections of the test itself, generously estimated
 
 
 @pytest.fixture
 def bounded(front, make_front_pipeline):
-    """Makes queues that are full in a moment."""
+    """Limits the queues so that they fill at once."""
     node = front.cluster.members[0]
     pipeline = make_front_pipeline().init()
 
@@ -62,8 +62,9 @@ def test_only_what_was_not_confirmed_goes_again(bounded, front, tmp_path, kind):
 
 @pytest.mark.parametrize("idle", [300, pytest.param(10000, marks=pytest.mark.slow)])
 def test_idle_and_slow_connections_disturb_nobody(tmp_path, idle):
-    """Motes that send beside them lose no connection and send nothing twice. The balancer needs two descriptors for each
-    connection. If the host allows fewer, there are fewer connections; the test prints their number."""
+    """Motes that send beside many idle and slow connections lose no connection and send nothing twice. The balancer
+    needs two descriptors for each connection. If the host allows fewer, the test opens fewer connections and prints
+    their number."""
     doors = len(crowd.LOGINS)
     most = harness.cluster.descriptors() // 2 - OTHERS
     idle = min(idle, most - doors * SLOW) // doors
@@ -85,8 +86,8 @@ def test_idle_and_slow_connections_disturb_nobody(tmp_path, idle):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["amqp", "mqtt", "http"])
 def test_three_times_capacity_for_five_minutes(bounded, front, tmp_path, kind):
-    """The queues refuse only the excess; everything confirmed is stored within a minute, and no process needs more
-    memory than at full load."""
+    """The queues refuse only what exceeds the capacity. Everything confirmed is stored within a minute, and no process
+    needs more memory than at full load."""
     pipeline = bounded(1000)
     programs = [pipeline.worker()]
     target = door(front, kind) if kind != "http" else None
@@ -102,7 +103,7 @@ def test_three_times_capacity_for_five_minutes(bounded, front, tmp_path, kind):
     assert_all_stored(pipeline, first)
     capacity = first.summary["observations_confirmed"] / first.summary["seconds"]
     before = [each.metric("process_peak_resident_memory_bytes") for each in programs]
-    pipeline.disconnect()  # it would be idle for too long
+    pipeline.disconnect()  # otherwise the broker would close this connection, which is idle for too long
     load = send(front, tmp_path, target, *tokens, f"--rate={3 * capacity:.0f}", "--repeat=200", "--duration=300s",
                 "--retry-for=60s", seconds=600)
     pipeline.drain(60)

@@ -1,6 +1,6 @@
-"""Tests what packagers and users of an installed tree rely on: additional compiler flags, modes that do not depend on
-the umask, one version number, manual pages and completions for every program. `make test-packages` tests the packages
-themselves."""
+"""What packagers and users of an installed tree rely on: additional compiler flags, file modes that do not depend on
+the umask, one version number, and a manual page and completions for every program. `make test-packages` tests the
+packages themselves."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def make(*words, umask=-1, **options):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """An installed tree, made by a user whose umask hides files from others."""
+    """A tree installed by a user whose umask denies others access to new files."""
     if not (ROOT / "Makefile").exists() or harness.BUILD.parent != ROOT / "out":
         pytest.skip("the programs under test are not from make's own build")
     target = tmp_path_factory.mktemp("installed")

@@ -1,5 +1,5 @@
-"""Workers written independently store the same documents and statements as ours, down to every id and value, and
-publish the same messages."""
+"""Workers that were written independently of ours store the same documents and statements, down to every id and value,
+and publish the same messages."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ def build(monkeypatch):
 
 @contextlib.contextmanager
 def listening(run):
-    """A function that returns the bodies published so far, by format."""
+    """Returns a function that returns the bodies published so far, by format."""
     connection = pika.BlockingConnection(pika.URLParameters(run.broker.uri))
     channel = connection.channel()
     queue = channel.queue_declare("", exclusive=True).method.queue
@@ -51,7 +51,7 @@ def listening(run):
 
 
 def records(packs):
-    """The content of SenML packs; numbers are compared as numbers."""
+    """Returns (name, time, value, unit) for each record of the SenML packs, sorted."""
     return sorted((each["n"], each["t"], each["v"], each["u"]) for pack in packs for each in json.loads(pack))
 
 
@@ -63,7 +63,7 @@ def statements(form, texts):
 
 
 def run_peer(name, run):
-    """Returns what the worker has published for the messages in the queues."""
+    """Lets the peer process the messages in the queues; returns what it published for them."""
     observations = run.fill(MESSAGES)["observations_sent"]
     with listening(run) as published:
         run.drain(stage.Peer(run, name, peers.WORKERS[name](run, observations)), observations)

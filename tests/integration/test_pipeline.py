@@ -1,4 +1,4 @@
-"""The whole pipeline: what is sent is stored once in both stores, and republished."""
+"""The whole pipeline. Everything sent is stored once in both stores, and is published again."""
 
 import csv
 import gzip
@@ -18,7 +18,8 @@ SOSA = rdflib.Namespace("http://www.w3.org/ns/sosa/")
 
 
 def test_replay_of_the_whole_file(make_pipeline):
-    """From ir-loadgen to SQLite and N-Quads with two workers; sqlite3 and rdflib count the results."""
+    """ir-loadgen sends the whole file, and two workers store it in SQLite and N-Quads. sqlite3 and rdflib count the
+    results."""
     pipeline = make_pipeline(settings=["--formats=senml"]).init()
     for _ in range(2):
         pipeline.worker()
@@ -48,7 +49,7 @@ def test_replay_of_the_whole_file(make_pipeline):
 
 
 def test_statements_parse_elsewhere(pipeline, messages):
-    """rdflib reads the N-Quads, and SPARQL finds in them what the documents contain."""
+    """rdflib parses the N-Quads. SPARQL finds in them the same data as the documents contain."""
     sent = messages[:300]
     for message in sent:
         pipeline.publish(message)
@@ -69,7 +70,7 @@ def test_statements_parse_elsewhere(pipeline, messages):
 
 
 def test_mongodb(make_pipeline, mongodb, messages):
-    """Everything is sent twice: the second time changes nothing."""
+    """Everything is sent twice. The second time changes nothing."""
     sent = messages[:1000]
     pipeline = make_pipeline(documents=mongodb.uri).init()
     pipeline.worker()
@@ -95,7 +96,7 @@ def test_mongodb(make_pipeline, mongodb, messages):
      if (name, way) != ("virtuoso", "quads")],
 )
 def test_sparql_server(make_pipeline, request, messages, name, strategy):
-    """Each server through each interface that it offers; SPARQL counts the triples."""
+    """Each server, through every interface that it offers. A SPARQL query counts the triples."""
     server = request.getfixturevalue(name)
     places = {"fuseki": 0, "oxigraph": 1, "virtuoso": 2}
     strategies = {"quads": 0, "graph-store": 1, "update": 2}
@@ -118,7 +119,8 @@ def test_sparql_server(make_pipeline, request, messages, name, strategy):
 
 
 def test_republished_formats(make_pipeline, messages):
-    """All formats at once: independent parsers can read each of them, and each contains every message once."""
+    """All formats are published at once. Independent parsers can read each of them, and each contains every message
+    once."""
     formats = "ntriples,nquads,turtle,jsonld,sensorthings,senml,csv,json"
     pipeline = make_pipeline(settings=[f"--formats={formats}"]).init()
     queue = pipeline.subscribe()
@@ -198,7 +200,7 @@ def test_order_with_two_workers(pipeline, messages):
 
 
 def test_flags_do_not_depend_on_batches(make_pipeline, messages, tmp_path):
-    """The same data get the same flags with large batches and with a worker that is restarted in between."""
+    """The same data get the same flags when batches are large, and when the worker is restarted in between."""
     sent = [message for message in messages if message.mote == "USGS-08068500"][:400]
     columns = "SELECT id, gross_range, climatology, rate_of_change, flat_line FROM observations ORDER BY id"
     results = []
@@ -223,7 +225,7 @@ def test_flags_do_not_depend_on_batches(make_pipeline, messages, tmp_path):
 
 
 def test_thread_sanitizer(broker, tmp_path, messages):
-    """The worker built with -fsanitize=thread finds no race on a short run."""
+    """ThreadSanitizer finds no race in a short run of the worker."""
     build = harness.ROOT / "out" / "tsan"
     if not (build / "ir-worker").is_file():
         pytest.skip("out/tsan/ir-worker is not built; run make MODE=tsan build")
@@ -248,14 +250,14 @@ MERE_MOTES = {"mere/": "mere:tower", "mere.": "mere-box", "BUOY_": "BUOY_1"}
 
 
 def mere_bodies():
-    """Yields (mote, body) of every pack of the made-up network."""
+    """Yields (mote, body) for every pack of the made-up network."""
     for line in MERE.with_suffix(".jsonl").read_text().removesuffix("\n").split("\n"):
         first = json.loads(line)[0]
         yield MERE_MOTES[(first.get("bn", "") + first["n"])[:5]], line.encode()
 
 
 def documents_of(text):
-    """The first line of each id: a revision is another line with the same id."""
+    """Returns the first line of each id. A later line with the same id is a revision."""
     documents = {}
     for line in text.removesuffix("\n").split("\n"):
         document = json.loads(line)
@@ -265,7 +267,7 @@ def documents_of(text):
 
 @pytest.mark.parametrize("store", ("sqlite", "mongodb"))
 def test_another_network(make_pipeline, request, store):
-    """The stores export the same as ir-annotate produces from the same packs: units, texts, data, flags, late
+    """The stores export the same as ir-annotate makes from the same packs: units, texts, data, flags and late
     points."""
     uri = request.getfixturevalue("mongodb").uri.replace("/river", "/mere") if store == "mongodb" else None
     pipeline = make_pipeline(documents=uri, registry=MERE.with_suffix(".ttl")).init()

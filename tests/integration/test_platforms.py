@@ -1,5 +1,5 @@
-"""The lab of the platforms: its parts, and a guest's life on bare metal. Every verb on every platform is tested by
-`make test-platforms`."""
+"""The lab of the platforms: its parts, and the life of a guest on bare metal. `make test-platforms` tests every verb on
+every platform."""
 
 import json
 import os
@@ -110,7 +110,8 @@ def test_no_limit_is_none():
 
 
 def test_processors_of_a_group_and_of_those_below(tmp_path):
-    """Podman and LXC make groups below the guest's, which must follow when its processors change."""
+    """Podman and LXC make control groups below the guest's. When the guest's processors change, those groups must
+    change, too."""
     if os.geteuid() != 0 or cgroup.version("cpuset") != 1:
         pytest.skip("needs root and cpusets of version 1; those of version 2 are inherited")
     group = cgroup.Group(f"ir-test-{tmp_path.parent.name}")
@@ -170,7 +171,7 @@ def test_a_slow_guests_balancer_is_patient(tmp_path):
 
 
 def lab_of_emulated(folder):
-    """The balancer's configuration for an emulated guest."""
+    """Returns the balancer's configuration for an emulated guest."""
     guest = Guest(name="one", platform="kvm", kind="qemu", roles=["balancer"], address="10.0.0.7")
     return Lab(folder).services(guest).files(guest)["services/balancer/haproxy.cfg"]
 
@@ -261,7 +262,7 @@ def test_a_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):
 
 
 def test_pipe_takes_whatever_its_programs_say():
-    """More output than a pipe holds, on standard error and before anything else."""
+    """The programs print more on standard error than a pipe can hold, before anything else."""
     chatty = ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; echo done"]
     access.pipe(chatty, ["sh", "-c", "head -c 300000 /dev/zero >&2; grep -q done"], "a test", 20)
     with pytest.raises(LabError, match="a test: xxxit broke$"):
@@ -296,7 +297,7 @@ def test_the_payloads_version_sees_names_and_modes(tmp_path):
 
 
 class Pages:
-    """Replaces the kernel's count of huge pages, of which it has that many."""
+    """Stands for the kernel's setting of huge pages. The kernel can provide at most `most` pages."""
 
     def __init__(self, directory, own, most):
         self.path = directory / "nr_hugepages"
@@ -323,7 +324,7 @@ def pages(tmp_path, monkeypatch):
 
 
 def test_huge_pages_come_back_exactly(tmp_path, pages):
-    """Releasing restores the pages that the host had before, whatever the lab requested and got."""
+    """After a release the host has as many pages as before, whatever the lab requested and received."""
     kernel = pages(own=100, most=256)
     lab = Lab(tmp_path / "lab")
     lab.directory.mkdir()
@@ -355,7 +356,8 @@ def test_huge_pages_of_a_boot_that_failed(tmp_path, pages):
 
 
 def test_huge_pages_of_a_program_that_was_killed(tmp_path, pages, monkeypatch):
-    """Interrupted while it asked the kernel: exactly what it got is given back."""
+    """The program is killed while it requests pages from the kernel. Exactly the pages that it received are given
+    back."""
     kernel = pages(own=100, most=120)
     lab = Lab(tmp_path / "lab")
     lab.directory.mkdir()
@@ -390,13 +392,14 @@ def test_check_on_a_host_without_anything_names_what_to_do(tmp_path):
     assert one.returncode == 77 and "tools/install lxc" in one.stdout
 
 
-# Programs whose Debian package tools/install recognises by another program.
+# Programs for which tools/install looks for a different program of the same Debian package.
 SAME_PACKAGE = {"lxc-attach": "lxc-start", "xentop": "xl", "xenstore-write": "xenstore-read", "ssh": "ssh-keygen",
                 "unshare": "nsenter", "ip": "tc", "virt-xml-validate": "virsh"}
 
 
 def test_what_is_missing_is_in_the_group_that_check_names(tmp_path):
-    """tools/install has a row for every program that a platform looks for, in the group of the remedy."""
+    """For every program that a platform looks for, `check` names a group of tools/install, and this group has a row for
+    the program."""
     rows = [line.split() for line in (ROOT / "tools" / "install").read_text().splitlines() if len(line.split()) > 3]
     table = {(row[0], name) for row in rows for name in row[1:3]}
     environment = {"PATH": str(tmp_path), "HOME": str(tmp_path), "IR_LAB": str(tmp_path / "lab")}
@@ -417,7 +420,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="guests need root")
 
 @pytest.fixture
 def lab(tmp_path):
-    """Runs ir-platform with a separate lab and network namespace; everything is removed afterwards."""
+    """Runs ir-platform with a separate lab and network namespace, and removes everything afterwards."""
     environment = {**os.environ, "IR_LAB": str(tmp_path / "lab"), "IR_LAB_NETNS": f"irt{os.getpid()}",
                    "IR_BUILD": str(harness.BUILD)}
 

@@ -1,5 +1,5 @@
-"""Podman with separate storage: runs a container of an image from an additional store, and leaves nothing behind. Whole
-guests: make test-platforms PLATFORMS=podman."""
+"""Podman with separate storage runs a container of an image from an additional store, and leaves nothing behind. `make
+test-platforms PLATFORMS=podman` runs whole guests."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ PROGRAM = '#include <stdio.h>\nint main(int n, char **words) { return puts(words
 
 @pytest.fixture
 def tree(tmp_path):
-    """A root with one program that needs no library."""
+    """A root folder with one program that needs no library."""
     if missing := [each for each in findings.all_of() if each.required and not each.ok]:
         pytest.skip("; ".join(f"{each.what}: {each.reason}" for each in missing))
     (tmp_path / "tree").mkdir()

@@ -1,5 +1,5 @@
-"""Brokers that could drop messages: with our policy endless redeliveries lose nothing, and a policy or argument that
-can drop messages is reported before it does."""
+"""Policies of brokers. With the project's policy, endless redeliveries lose no message. A policy or queue argument that
+could make the broker drop messages is reported before that happens."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ def connect(pipeline):
 
 
 def deliver_and_drop(pipeline, queue):
-    """Gets a message and closes without an answer, like a killed worker."""
+    """Gets a message and closes the connection without acknowledging it, like a worker that is killed."""
     connection = connect(pipeline)
     method, _, _ = next(connection.channel().consume(queue, inactivity_timeout=60))
     assert method is not None, f"{queue} delivers nothing"
@@ -63,7 +63,8 @@ def series(broker):
 
 
 def test_redelivered(each_broker, tmp_path, messages):
-    """After 40 deliveries without an answer the message is still there, even in a queue older than the policy."""
+    """After 40 deliveries without an acknowledgement, the message is still there, even if the queue is older than the
+    policy."""
     with make(each_broker, tmp_path) as pipeline:
         pipeline.declare()
         set_ours(each_broker, pipeline.host)
@@ -76,7 +77,7 @@ def test_redelivered(each_broker, tmp_path, messages):
 
 
 def test_redelivered_without_policy(other_broker, tmp_path, messages):
-    """The reason for the policy: without it RabbitMQ 4 drops the message."""
+    """Without the policy RabbitMQ 4 drops the message, which shows why the policy is needed."""
     if series(other_broker) < 4:
         pytest.skip("RabbitMQ before 4 has no default limit")
     with make(other_broker, tmp_path) as pipeline:
@@ -110,7 +111,7 @@ FAULTS = [
 
 
 def test_policies_that_drop(each_broker, tmp_path):
-    """--check reports it, and so does a running worker, which is not ready meanwhile."""
+    """`--check` reports such a policy. So does a running worker, which is not ready while it exists."""
     with make(each_broker, tmp_path) as pipeline:
         pipeline.init()
         set_ours(each_broker, pipeline.host)
@@ -130,7 +131,8 @@ def test_policies_that_drop(each_broker, tmp_path):
 
 
 def test_management_away(make_pipeline):
-    """If the policies are unknown, the worker works anyway and says so."""
+    """If the management interface does not answer, the worker cannot read the policies. It reports this and works
+    anyway."""
     pipeline = make_pipeline().init()
     port = harness.servers.free_ports(1)[0]
     worker = pipeline.worker(f"--management=http://monitor@127.0.0.1:{port}")
@@ -148,7 +150,7 @@ def test_management_refuses(make_pipeline, broker):
 
 
 def test_argument_of_another_hand(each_broker, tmp_path):
-    """A queue declared with its own delivery limit is used unchanged, and reported."""
+    """A queue that somebody declared with a different delivery limit is used unchanged, and reported."""
     with make(each_broker, tmp_path) as pipeline:
         arguments = {"x-queue-type": "quorum", "x-single-active-consumer": True, "x-overflow": "reject-publish",
                      "x-dead-letter-exchange": "ir.rejected", "x-dead-letter-strategy": "at-least-once"}

@@ -1,5 +1,5 @@
-"""docs/howto/three-servers.md from empty machines to the first observation, on containers with systemd as process 1.
-Services are started, stopped, rebooted and upgraded under load, and servers that were lost with their disks are
+"""Follows docs/howto/three-servers.md from empty machines to the first observation, on containers with systemd as
+process 1. Then services are started, stopped, rebooted and upgraded under load, and servers whose disks were lost are
 replaced."""
 
 import json
@@ -77,7 +77,8 @@ def addresses(name, network=V4):
 
 
 def empty(machine):
-    """Stops the services that Debian's packages started at installation, and that tools/install disables."""
+    """Makes the machine empty: stops the services that Debian's packages started at installation and that tools/install
+    disables."""
     machine.run("systemctl", "disable", "--now", *DEBIANS, good=None)
 
 
@@ -112,14 +113,14 @@ class River:
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
 
     def observations(self):
-        """How many are in the graph."""
+        """Returns the number of observations in the graph."""
         return json.loads(self.store("status").stdout)["graph"]["observations"]
 
     def await_first(self):
         harness.wait_for(lambda: self.observations() == 1, "the first observation to be stored", 120, 1)
 
     def faults(self):
-        """Returns the missing, duplicated and foreign items, compared with everything sent."""
+        """Compares the stores with everything that was sent. Returns the missing, duplicated and foreign items."""
         done = self.store("verify", f"--ledger={','.join(map(str, self.ledgers))}")
         told = json.loads(done.stdout)
         parts = [part for part in told.values() if isinstance(part, dict)]
@@ -131,7 +132,7 @@ class River:
 
 
 class Load:
-    """Simulated motes of the registry send over HTTPS until stopped."""
+    """Lets the simulated motes of the registry send over HTTPS until stopped."""
 
     def __init__(self, river, name):
         self.river = river
@@ -162,14 +163,14 @@ class Load:
 
 
 def registry(shared):
-    """The registry of the simulated motes and of the mote used by hand."""
+    """Makes a registry of the simulated motes and of the mote that the test uses by hand."""
     made = shared / "simulated.ttl"
     subprocess.run([BUILD / "ir-loadgen", f"--simulate={MOTES}", f"--write-registry={made}"], check=True, timeout=60)
     (shared / "river.ttl").write_text(harness.REGISTRY.read_text() + made.read_text())
 
 
 def first_observation(path, outside):
-    """Sends the first observation as the document does."""
+    """Sends the first observation with the command of the document."""
     mote = Mote(path, MOTE)
     headers = {"Authorization": f"Bearer {mote.secret}", "Content-Type": harness.SENML_JSON}
     request = urllib.request.Request(f"https://{outside}/v1/observations", pack(MOTE, 18.7), headers)
@@ -178,13 +179,13 @@ def first_observation(path, outside):
 
 
 def counted(machine):
-    """Returns the observations that the documented command prints."""
+    """Returns the number of observations that the document's command prints."""
     words = "cd /var/lib/river/worker && /opt/river/bin/ir-store status --json --settings=/etc/river/services/worker/river.conf"
     return json.loads(machine.run("sh", "-c", words).out)["documents"]["observations"]
 
 
 def killed(machine):
-    """Returns what systemd had to kill."""
+    """Returns the services that systemd had to kill."""
     told = machine.run("journalctl", "-q", "-o", "cat", "_PID=1").out
     return re.findall(r"^river-.*(?:Killing process|status=9/KILL|timed out).*$", told, re.M)
 
@@ -208,14 +209,14 @@ def assert_figures(river):
 
 
 def backup_and_restore(machine, river):
-    """Restores as the document says. Everything is already there, so nothing is stored twice."""
+    """Restores with the commands of the document. Everything is already there, so nothing is stored twice."""
     machine.deploy("backup", "/srv/backups")
     assert "restored" in machine.deploy("restore", "/srv/backups")
     assert json.loads(river.store("status").stdout)["documents"]["observations"] == 1
 
 
 def new_build(shared):
-    """A version that differs in its programs."""
+    """Makes a new version whose programs differ from the installed ones."""
     target = shared / "build"
     target.mkdir()
     for name in ("ir-worker", "ir-store", "ir-annotate", "ir-ingest"):
@@ -239,7 +240,7 @@ def interrupt_upgrade(machine):
 
 
 def cut_power_of(machine):
-    """In the middle of an upgrade."""
+    """Cuts the power of a machine in the middle of an upgrade."""
     words = machine.argv("env", "IR_BUILD=/srv/shared/build", "/srv/river/platforms/ir-deploy", "/srv/shared/inventory.conf", machine.name)
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as called:
         time.sleep(12)
@@ -254,7 +255,7 @@ def require_containers():
 
 
 def walk(machines, network):
-    """From empty machines to the first observation. Returns the servers and the River."""
+    """Goes from empty machines to the first observation. Returns the servers and the River."""
     write(machines.shared, network)
     registry(machines.shared)
     servers = {name: machines.make(name, *addresses(name, network)) for name in NAMES}
@@ -324,7 +325,7 @@ def upgrade_under_load(machines, servers, river):
 
 
 def replaced(machines, servers, name):
-    """An empty machine in place of one that was lost with its disk."""
+    """Returns an empty machine in place of one whose disk was lost."""
     servers[name] = machines.replace(servers[name], *addresses(name))
     empty(servers[name])
     servers["two"].deploy("forget", name)
@@ -345,8 +346,8 @@ def lose_and_replace(machines, servers, river):
 
 
 def lose_and_replace_the_first(machines, servers, river):
-    """The one with the balancer and the graph. Meanwhile no mote can connect: motes keep what they measure. The stores of
-    the others can be restarted. The graph is restored."""
+    """Loses the server with the balancer and the graph. Meanwhile no mote can connect, so motes keep their
+    measurements. The stores on the other servers can be restarted. The graph is restored on the new server."""
     load = Load(river, "first")
     time.sleep(5)
     load.assert_alive()

@@ -1,4 +1,4 @@
-"""What all programs have in common: help, version, settings, exit status."""
+"""Features of all programs: help, version, settings, exit status."""
 
 import json
 import os
@@ -169,7 +169,7 @@ def test_secrets_stay_off_the_command_line(program, secret):
 
 
 def test_signals_while_it_ends(pipeline):
-    """However many signals arrive later, the program ends as the first one requested."""
+    """The program ends as the first signal requested, however many signals arrive later."""
     pipeline.issue("USGS-08068500")
     for program in (pipeline.worker(), pipeline.gateway()):
         while program.process.alive():
@@ -179,7 +179,8 @@ def test_signals_while_it_ends(pipeline):
 
 
 def test_variables_of_the_scripts_are_no_misspelt_settings():
-    """Users who set IR_CACHE to move downloads start the programs from the same shell."""
+    """IR_CACHE is a variable of the project's scripts that moves downloads. Users may have it in their environment when
+    they start a program."""
     files = [harness.ROOT / "tools" / "install", *(harness.ROOT / "tools").glob("*.py"), *(harness.ROOT / "platforms").rglob("*.py")]
     names = set().union(*(re.findall(r"""(?:environ\S*["']|\$\{)(IR_[A-Z_]+)""", path.read_text()) for path in files))
     assert "IR_CACHE" in names

@@ -14,7 +14,7 @@ from harness import servers
 
 
 def by_mote(messages):
-    """Sends ten messages each of two motes; returns the motes' names."""
+    """Chooses ten messages of each of two motes. Returns the motes' names and the messages."""
     names = sorted({each.mote for each in messages})[:2]
     return names, [each for name in names for each in [m for m in messages if m.mote == name][:10]]
 
@@ -28,7 +28,7 @@ FULL = ("--graph-detail=full", "--graph-name=mote")
 
 @pytest.fixture(scope="module")
 def fuseki(tmp_path_factory):
-    """This module uses its own servers, because other tests send the same messages."""
+    """A server for this module only, because other tests send the same messages."""
     with servers.Fuseki(tmp_path_factory.mktemp("fuseki")) as server:
         yield server
 
@@ -88,7 +88,7 @@ def in_documents(pipeline, *tables):
 
 
 def in_graph(pipeline, graph, request):
-    """Ids of the observations in the graph, and of other subjects that contain such an id."""
+    """Returns the ids of the observations in the graph, and of other subjects whose names contain such an id."""
     if graph == "nquads":
         lines = pipeline.nquads_text().splitlines() if pipeline.nquads_files() else []
         subjects = {line.split(" ", 1)[0] for line in lines if line and line[0] == "<"}
@@ -102,7 +102,7 @@ def in_graph(pipeline, graph, request):
 
 
 def test_mongodb(make_pipeline, mongodb, messages):
-    """Revisions and later outcomes are purged too; also when selected by arrival time."""
+    """A purge by mote, also restricted by arrival time, removes revisions and later outcomes, too."""
     pipeline = make_pipeline(documents=f"{mongodb.uri.replace('/river', '/purge')}", graph="null:").init()
     (gone, stays), sent = by_mote(messages)
     pipeline.worker()
@@ -127,13 +127,13 @@ def test_what_is_refused(pipeline):
 
 
 def test_beside_workers(pipeline, messages):
-    """Workers seal their segments for the purge and continue; what is sent again is stored again once, in every
-    store."""
+    """Workers seal their segments for the purge and continue. Messages that are sent again afterwards are stored again
+    once, in every store."""
     (gone, _), sent = by_mote(messages)
     mine = [each for each in sent if each.mote == gone]
     for _ in range(2):
         pipeline.worker()
-    for message in [*sent, *sent[:3]]:  # a repeat makes them look things up
+    for message in [*sent, *sent[:3]]:  # for a repeated message, workers look the observations up
         pipeline.publish(message)
     pipeline.drain()
     assert purge(pipeline, f"--mote={gone}", "--yes")["raw"] == 10
@@ -148,7 +148,7 @@ def test_beside_workers(pipeline, messages):
 
 
 def test_by_age(pipeline, messages):
-    """Purges a time span of all motes; the remaining data are complete."""
+    """Purges a time span of all motes. The remaining data are complete."""
     pipeline.worker()
     old, young = messages[:40], messages[40:80]
     for message in old:
@@ -162,7 +162,7 @@ def test_by_age(pipeline, messages):
     assert purge(pipeline, f"--until={between}")["raw"] == 40
     assert purge(pipeline, f"--until={between}", "--yes")["observations"] == len(ids(old))
     pipeline.assert_exactly(young)
-    pipeline.publish(old[0])  # older than the kept time span, and stored as if new
+    pipeline.publish(old[0])  # its time is in the purged span; it is stored like a new message
     pipeline.drain()
     pipeline.assert_exactly([*young, old[0]])
     text = pipeline.run("ir-store", "export", "--format=json", *pipeline.stores())
@@ -180,7 +180,7 @@ STEPS = ("from the graph: revisions", "from the graph: observations", "revisions
 
 
 def kill_purge(pipeline, step, *words):
-    """Kills it with SIGKILL when it announces a step."""
+    """Starts a purge and kills it with SIGKILL when it announces this step."""
     argv = [harness.BUILD / "ir-store", "purge", *words, "--yes", *pipeline.stores()]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=pipeline.directory) as process:
         for line in process.stderr:
@@ -189,8 +189,8 @@ def kill_purge(pipeline, step, *words):
 
 
 def test_killed(pipeline, messages):
-    """Killed at each step: the other motes' observations are complete, nothing is in the graph alone, and the next
-    purge finishes the work."""
+    """A purge is killed at each step. The other motes' observations are complete, no observation is only in the graph,
+    and the next purge finishes the work."""
     (gone, _), _ = by_mote(messages)
     sent = messages[:600]
     mine = [each for each in sent if each.mote == gone]
@@ -220,7 +220,8 @@ def test_killed(pipeline, messages):
 
 
 def test_archived_segments(make_pipeline, messages, tmp_path):
-    """Archived segments are compressed elsewhere, no longer count, are not written again, and can be put back."""
+    """Archived segments are compressed in another folder. Their observations no longer count and are not written again.
+    An archive can be put back."""
     pipeline = make_pipeline(settings=("--segment-bytes=64Ki",)).init()
     options = [*pipeline.settings, *pipeline.stores()]
     pipeline.stores = lambda: options
@@ -282,7 +283,7 @@ def test_dropped_days(make_pipeline, request, messages, graph):
 
 
 def test_compacted_beside_a_worker(make_pipeline, fuseki, oxigraph, messages):
-    """The compacted graph has new files, the same content, and the statements that the worker wrote meanwhile."""
+    """A compacted graph has new files, the same content, and the statements that a worker wrote meanwhile."""
     pipeline = make_pipeline(graph=fuseki.uri).init()
     pipeline.worker()
     for message in messages[:400]:

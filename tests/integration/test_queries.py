@@ -1,5 +1,5 @@
-"""The queries of examples/queries, run on every store with the same values: all give the answer that the test computes
-from an export."""
+"""The queries of examples/queries run on every store with the same data. All of them give the answer that the test
+computes from an export."""
 
 import collections
 import datetime
@@ -24,7 +24,7 @@ from test_stored_arrival import Documents
 QUERIES = harness.ROOT / "examples" / "queries"
 NAMES = sorted(each.stem for each in QUERIES.glob("*.sql"))
 CREEK, UPPER, LOWER = "USGS-08068500", "USGS-02336300", "USGS-02337170"
-DAYS = ("2011-05-0", "2011-11-09", "2011-11-15")  # two storms at the creek, and quiet days at the other stations
+DAYS = ("2011-05-0", "2011-11-09", "2011-11-15")  # at the creek: two storms; at the other stations: quiet days
 TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.0+)?Z?")
 
 
@@ -36,7 +36,7 @@ def day_of(message):
 
 
 def questions_data(messages):
-    """Some days of three stations of the replay, a corrected value, and one from the future."""
+    """Some days of three stations of the replay. Adds a corrected value, and a value from the future."""
     chosen = [each for each in messages if each.mote in (CREEK, UPPER, LOWER) and day_of(each).startswith(DAYS)]
     first = next(each for each in chosen if each.mote == UPPER)
     corrected = harness.Message(UPPER, [{**first.records[0], "v": first.records[0]["v"] + 1}])
@@ -45,7 +45,7 @@ def questions_data(messages):
 
 
 def stricter(directory):
-    """The registry with a different limit, for the second analysis."""
+    """Makes a registry with a stricter limit, for the second analysis."""
     path = directory / "usgs_river.ttl"
     text = harness.REGISTRY.read_text()
     assert text.count("ir:spikeSuspect 2 ;") == 2
@@ -54,7 +54,7 @@ def stricter(directory):
 
 
 def started(stack, graphs):
-    """Separate servers, because other tests leave the same stations in the shared ones."""
+    """Starts separate servers, because other tests store data of the same stations in the shared ones."""
     for each in graphs:
         stack.callback(each.stop)
         each.begin()
@@ -72,7 +72,7 @@ def load_nquads(pipeline, server):
 
 
 def fill(stack, broker, folder, sent, plans):
-    """A pipeline for each (documents, graph), with all data; one station was analysed twice."""
+    """Fills each pair of stores (documents, graph) with all data. One station's data are analysed twice."""
     pipelines = []
     for number, (document, graph) in enumerate(plans):
         (folder / str(number)).mkdir()
@@ -129,7 +129,8 @@ class SQLite:
 
 
 class MongoDB:
-    """Debian has no mongosh. Its query files contain only an aggregation in JSON syntax, which PyMongo runs."""
+    """Runs the query files of MongoDB, with PyMongo because Debian has no mongosh. Such a file contains only an
+    aggregation in JSON syntax."""
 
     suffix = "js"
     form = re.compile(r"(?:// .*\n)+db\.readable\.aggregate\((\[\n.*\n\])\)\.forEach\(row => print\(EJSON\.stringify\(row\)\)\)\n",
@@ -164,7 +165,7 @@ class Sparql:
 
 
 def plain(name, value):
-    """A cell in a form common to all stores: a number or a text."""
+    """Converts a cell to a form that is the same for all stores: a number or a text."""
     if isinstance(value, datetime.datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S")
     if isinstance(value, str) and (found := TIME.fullmatch(value)):
@@ -182,7 +183,7 @@ def table(rows):
 
 
 def same(one, other):
-    """Virtuoso writes doubles with six digits."""
+    """Compares two cells with little precision, because Virtuoso writes doubles with six digits."""
     return one == other or (isinstance(one, float) and isinstance(other, float) and math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-6))
 
 
@@ -196,7 +197,7 @@ def assert_same(found, expected):
 
 
 def exported(pipeline):
-    """Every value as a plain row, with its first and its newest verdict."""
+    """Returns a plain row for every value, with its first and its newest verdict."""
     kinds = [[json.loads(line) for line in pipeline.run("ir-store", "export", f"--verdict={verdict}", *pipeline.stores()).splitlines()]
              for verdict in ("newest", "first")]
     first = {each["id"]: each["quality"] for each in kinds[1]}
@@ -208,7 +209,7 @@ def chosen(rows, **wanted):
 
 
 def grouped(rows, *names):
-    """Returns [({name: value}, rows)]; month, day and hour are parts of the time."""
+    """Groups the rows; returns [({name: value}, rows)]. The names month, day and hour mean these parts of the time."""
     parts = {"month": lambda row: row["time"][:7], "day": lambda row: row["time"][:10], "hour": lambda row: int(row["time"][11:13])}
     groups = collections.defaultdict(list)
     for row in rows:
@@ -233,7 +234,7 @@ def picked(rows, *names):
 
 
 def series(rows, mote, name, **more):
-    """The values of one sensor, in the order of time."""
+    """Returns the values of one sensor, in the order of time."""
     return sorted(chosen(rows, mote=mote, property=name, **more), key=lambda row: row["time"])
 
 
@@ -376,13 +377,13 @@ ANSWERS = {each.__name__.replace("_", "-"): each for each in (
 def test_every_store_gives_the_same_answer(stores, name):
     answering, rows = stores
     expected = table(ANSWERS[name](rows))
-    assert expected, "a question without an answer shows nothing"
+    assert expected, "the question has no answer in these data"
     for store in answering:
         assert_same(table(store.ask((QUERIES / f"{name}.{store.suffix}").read_text())), expected)
 
 
 def test_the_table_of_questions():
-    """The README links every file, with the same description as the file."""
+    """The README links every query file, with the same description as in the file."""
     assert len(NAMES) == 20
     text = (QUERIES / "README.md").read_text()
     files = sorted(each.name for each in QUERIES.glob("*.*") if each.suffix != ".md")

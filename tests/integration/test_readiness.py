@@ -1,4 +1,5 @@
-"""A worker's readiness: ready means that arriving messages will be stored; otherwise it names what is missing."""
+"""A worker's readiness. Ready means that arriving messages will be stored. Otherwise the worker names what is
+missing."""
 
 import json
 import signal
@@ -59,7 +60,7 @@ def consumers(pipeline):
 
 
 def test_rights_that_suffice(narrow):
-    """Those that the definitions give to `worker`."""
+    """The rights that ingest/definitions.json gives to the user `worker` suffice."""
     status, text = narrow.check()
     assert status == 0, text
     narrow.worker()
@@ -67,7 +68,8 @@ def test_rights_that_suffice(narrow):
 
 
 def test_a_refusal_at_the_start_ends_it(narrow):
-    """At start a refused login ends the worker at once, with the reason; later the worker waits for a refused user."""
+    """If the broker refuses the login at the start, the worker ends at once and gives the reason. If it refuses the
+    user later, the worker waits."""
     narrow.pipeline.issue("mote-1")
     tokens = f"--tokens={narrow.pipeline.directory / 'tokens.txt'}"
     wrong = {"IR_AMQP_PASSWORD": "wrong"}
@@ -94,8 +96,8 @@ def test_a_refusal_at_the_start_ends_it(narrow):
     ({"write": "^(ir\\.[opr]|amq\\.gen-|amq\\.topic$)"}, "exchange 'ir.workers'"),
 ], ids=["queue", "exchange"])
 def test_no_right_to_membership(narrow, rights, what):
-    """Without the permission no partition is ever consumed: the worker is not ready and names the missing rights, and
-    --check finds it. It continues as soon as the rights are granted."""
+    """Without the right to take part in membership, no partition is ever consumed. The worker is not ready and names
+    the missing rights, and --check reports them. The worker continues as soon as the rights are granted."""
     narrow.allow(**rights)
     worker = narrow.worker(wait=False)
     worker.await_listening()
@@ -115,7 +117,7 @@ def test_no_right_to_membership(narrow, rights, what):
 
 
 def test_no_right_to_one_partition(narrow):
-    """All other partitions are consumed, but messages in that one would not be."""
+    """All other partitions are consumed. Messages in this one would not be, so the worker is not ready."""
     rest = "^(ir\\.observations(\\.[0-24-7])?$|ir\\.[prw]|amq\\.gen-|amq\\.topic$)"
     narrow.allow(read=rest)
     worker = narrow.worker(wait=False)
@@ -149,7 +151,7 @@ def test_check_finds_the_right_that_is_missing(narrow, right, pattern, what):
 
 
 def test_check_changes_nothing(make_pipeline):
-    """Before the objects are declared, the check says so and declares nothing."""
+    """When the broker's objects are not declared yet, --check says so and declares nothing."""
     pipeline = make_pipeline()
     pipeline.run("ir-store", "init", *pipeline.stores())
     status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments())
@@ -162,7 +164,8 @@ def test_check_changes_nothing(make_pipeline):
 
 
 def test_ready_when_all_is_consumed(pipeline):
-    """For the first worker and every further one: when it says that it is ready, each partition has a consumer."""
+    """When a worker says that it is ready, each partition has a consumer. Tested for the first worker and for further
+    ones."""
     for count in range(1, 4):
         pipeline.worker()
         assert min(consumers(pipeline)) >= 1
@@ -172,7 +175,7 @@ def test_ready_when_all_is_consumed(pipeline):
 
 
 def test_a_partition_that_changes_hands_is_always_consumed(pipeline):
-    """The old worker gives up a partition only when the new one has subscribed; no worker becomes unready."""
+    """The old worker gives up a partition only when the new one has subscribed to it. No worker becomes unready."""
     first = pipeline.worker()
     second = pipeline.worker(wait=False)
 
@@ -187,7 +190,7 @@ def test_a_partition_that_changes_hands_is_always_consumed(pipeline):
 
 
 def test_a_rolling_restart(pipeline, messages):
-    """Workers are restarted one after the other while motes send: the others stay ready, and nothing is lost."""
+    """Workers are restarted one after the other while motes send. The other workers stay ready, and nothing is lost."""
     for i in range(3):
         pipeline.worker(name=f"w{i}")
     for i in range(3):
@@ -206,7 +209,7 @@ def test_a_rolling_restart(pipeline, messages):
 
 
 def test_a_worker_that_cannot_take_its_share_leaves_it_to_the_others(narrow):
-    """The worker that held all partitions keeps those that the other may not consume."""
+    """A second worker may not consume some partitions. The worker that held all partitions keeps these."""
     first = narrow.pipeline.worker()
     narrow.allow(read="^(ir\\.observations$|ir\\.[prw]|amq\\.gen-|amq\\.topic$)")
     second = narrow.worker(wait=False)
@@ -218,7 +221,7 @@ def test_a_worker_that_cannot_take_its_share_leaves_it_to_the_others(narrow):
 
 
 def test_a_queue_that_is_deleted(pipeline, messages):
-    """The broker cancels the consumer: a warning, and the queue is declared and consumed again."""
+    """The broker cancels the consumer. The worker logs a warning, declares the queue again and consumes it."""
     worker = pipeline.worker()
     pipeline.connect().queue_delete("ir.observations.5")
     harness.wait_for(lambda: "warn: broker: partition 5 is lost" in worker.text(), "the warning")
@@ -232,7 +235,7 @@ def test_a_queue_that_is_deleted(pipeline, messages):
 
 
 def fullest_queue(pipeline):
-    """The name of a partition that has some of the messages, and their number."""
+    """Returns the name of the partition that has the most messages, and their number."""
     counts = {name: pipeline.ready_messages(name) for name in (f"ir.observations.{i}" for i in range(PARTITIONS))}
     return max(counts.items(), key=lambda each: each[1])
 
@@ -242,8 +245,9 @@ def fullest_queue(pipeline):
     ("ra:stop_server(quorum_queues, {{{name}, node()}})", "ra:restart_server(quorum_queues, {{{name}, node()}})"),
 ], ids=["hangs", "gone"])
 def test_a_queue_that_does_not_answer(pipeline, messages, stop, start):
-    """The others are consumed and their messages stored; a warning and /readyz report the hung queue. RabbitMQ closes a
-    consumer's connection because of it (at once or after a minute), so trials use a separate connection."""
+    """A queue hangs. The other queues are consumed and their messages stored; a warning and /readyz name the queue.
+    RabbitMQ may close the connection of a consumer of such a queue, at once or after a minute, so the worker tries this
+    queue on a separate connection."""
     for message in messages[:200]:
         pipeline.publish(message)
     harness.wait_for(lambda: pipeline.waiting() == 200, "the messages")
@@ -272,8 +276,8 @@ def test_a_queue_that_does_not_answer(pipeline, messages, stop, start):
 
 @pytest.mark.parametrize("connected", [True, False])
 def test_a_worker_ends_while_the_broker_hangs(pipeline, connected):
-    """A worker that stops waits neither for the broker's close-ok nor for a connection that is being made, whatever the
-    time-out is."""
+    """A stopping worker does not wait for a broker that hangs: neither for the answer to its close nor for a connection
+    being established, whatever the time-out is."""
     wait = ("--timeout=30min",)
     worker = pipeline.worker(*wait) if connected else None
     pipeline.broker.process.send_group(signal.SIGSTOP)
@@ -288,7 +292,7 @@ def test_a_worker_ends_while_the_broker_hangs(pipeline, connected):
 
 
 def test_a_peer_that_dies(pipeline):
-    """The other workers take over its partitions when they know that it is gone."""
+    """When the other workers know that a worker is gone, they take over its partitions."""
     first, second = pipeline.worker(), pipeline.worker()
     second.kill()
     harness.wait_for(lambda: first.metric("ir_partitions") == PARTITIONS, "the dead worker's partitions")
@@ -297,7 +301,7 @@ def test_a_peer_that_dies(pipeline):
 
 
 def test_two_workers_of_one_name(pipeline):
-    """Both report it; one stands by."""
+    """Both workers report that they have the same name, and one of them waits."""
     workers = [pipeline.worker(name="same"), pipeline.worker("--name=same", name="other")]
     for worker in workers:
         harness.wait_for(lambda worker=worker: "another worker also has the name same" in worker.text(), "the warning")

@@ -1,4 +1,4 @@
-"""A registry is loaded repeatedly into every graph store: changes appear, removed statements disappear, and the store
+"""A registry is loaded repeatedly into every graph store. Changes appear, removed statements disappear, and the store
 keeps working. Readers find a complete registry at any moment."""
 
 import contextlib
@@ -19,7 +19,7 @@ REGISTRY = INDEX + "/river"  # that of river.ttl
 HAS_PART = "http://purl.org/dc/terms/hasPart"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 LATITUDE = "http://www.w3.org/2003/01/geo/wgs84_pos#lat"
-MOTES = 300  # more statements than a server deletes in one step
+MOTES = 300  # so that there are more statements than a server deletes in one step
 
 HEAD = """\
 @prefix sosa: <http://www.w3.org/ns/sosa/> .
@@ -47,7 +47,7 @@ def latitude(n):
 
 
 def write(path, motes=MOTES, **moved):
-    """A registry; moved: m3="12.50" changes that mote's position."""
+    """Writes a registry. A keyword argument such as m3="12.50" changes the position of that mote."""
     text = [HEAD]
     for n in range(motes):
         place = moved.get(f"m{n}", latitude(n))
@@ -57,7 +57,7 @@ def write(path, motes=MOTES, **moved):
 
 
 def load(pipeline, registry, seconds=60):
-    """The next version of river.ttl."""
+    """Loads the next version of river.ttl."""
     folder = pipeline.directory / "registry"
     folder.mkdir(exist_ok=True)
     registry = shutil.copyfile(registry, folder / "river.ttl")
@@ -110,8 +110,8 @@ def test_loaded_again(make_pipeline, request, tmp_path, messages, name):
 
 
 def test_a_large_registry_takes_its_time(make_pipeline, oxigraph, tmp_path):
-    """The time-out is meant for requests of limited size; requests with a registry get more time in proportion to its
-    size."""
+    """The time-out is meant for requests of limited size. A request with a registry gets more time, in proportion to
+    its size."""
     slow = []
 
     def fault(_method, path, _content_type, body):
@@ -131,7 +131,8 @@ def test_a_large_registry_takes_its_time(make_pipeline, oxigraph, tmp_path):
 
 
 def put_as_older_programs(server, registry):
-    """Loads the registry with its decimals as written in the file, by the Graph Store Protocol."""
+    """Loads a registry over the Graph Store Protocol as older programs did: decimals as in the file, not in canonical
+    form."""
     lines = []
     for n in range(MOTES):
         lines.append(f'<https://example.org/m{n}> <{LATITUDE}> "{latitude(n)}"^^<{XSD}decimal> .')
@@ -142,7 +143,8 @@ def put_as_older_programs(server, registry):
 
 
 def test_decimals_of_older_programs(make_pipeline, tmp_path_factory, tmp_path):
-    """TDB2 stores 34.5000 with its scale, returns 34.5, and cannot delete what it returns."""
+    """TDB2 stores 34.5000 with its trailing zeros but returns 34.5. A request to delete the returned form therefore has
+    no effect."""
     with servers.Fuseki(tmp_path_factory.mktemp("old-fuseki")) as fuseki:
         put_as_older_programs(fuseki, REGISTRY)
         put_as_older_programs(fuseki, INDEX)
@@ -161,7 +163,7 @@ def test_decimals_of_older_programs(make_pipeline, tmp_path_factory, tmp_path):
 
 @pytest.mark.parametrize("name", ["fuseki", "oxigraph", "virtuoso"])
 def test_readers_find_all(make_pipeline, request, tmp_path, name):
-    """While the registry is loaded repeatedly, every mote has a position at any moment."""
+    """While the registry is loaded repeatedly, a reader finds a position of every mote at any moment."""
     server = request.getfixturevalue(name)
     pipeline = make_pipeline(graph=server.uri)
     registries = [write(tmp_path / f"{n}.ttl", m0=f"{n + 1}.5") for n in range(2)]
@@ -186,7 +188,7 @@ def test_readers_find_all(make_pipeline, request, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["nquads", "fuseki", "oxigraph", "virtuoso"])
 def test_each_file_has_a_graph(make_pipeline, request, tmp_path, name):
-    """Loading one registry removes nothing from the other; an empty one empties only its own graph."""
+    """Loading one registry file removes nothing of the other. An empty file empties only its own graph."""
     pipeline = make_pipeline() if name == "nquads" else make_pipeline(graph=request.getfixturevalue(name).uri)
     mine, other = write(tmp_path / "mine.ttl", motes=2), tmp_path / "an other.ttl"
     other.write_text(HEAD + MOTE.format(n=7, latitude="7.5", longitude="7.5"))

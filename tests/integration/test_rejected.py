@@ -1,4 +1,4 @@
-"""Dead letters: the queue is limited and only notifies; the raw documents are the place to work on them."""
+"""Dead letters. The queue is bounded and only notifies; the documents have everything needed to work on refusals."""
 
 import base64
 import json
@@ -29,8 +29,8 @@ def publish_bad(pipeline, count, first=0):
 
 
 def test_full_queue_of_dead_letters(pipeline):
-    """With a full queue, refusals that the documents contain continue without a dead letter, are counted and reported;
-    the worker stays ready."""
+    """The queue is full, but the documents have the refusals. The worker continues without dead letters, counts and
+    reports this, and stays ready."""
     bound_rejected(pipeline, 3)
     worker = pipeline.worker()
     publish_bad(pipeline, 20)
@@ -52,8 +52,8 @@ def test_full_queue_of_dead_letters(pipeline):
 
 
 def test_full_queue_without_documents(make_pipeline):
-    """With the null store only the queue has the refusals: the worker waits, says so, and continues when there is
-    room."""
+    """With the null store only the queue has the refusals. When it is full, the worker waits and says so. It continues
+    when there is room."""
     pipeline = make_pipeline(documents="null:").init()
     bound_rejected(pipeline, 3)
     worker = pipeline.worker()
@@ -72,7 +72,8 @@ def test_full_queue_without_documents(make_pipeline):
 
 
 def test_broker_dead_letters_into_a_full_queue(make_pipeline):
-    """Messages that no worker read stay in their partition until ir.rejected has room, so they are not lost."""
+    """While ir.rejected is full, messages that the broker itself dead-letters stay in their partition, so they are not
+    lost."""
     pipeline = make_pipeline(settings=["--message-bytes=2Ki", "--pack-bytes=2Ki"]).init()
     bound_rejected(pipeline, 2)
     worker = pipeline.worker()
@@ -108,7 +109,8 @@ def listed(pipeline, *words):
 
 
 def test_list_show_and_drop(make_pipeline, documents):
-    """Selects from the documents by mote, reason and time; a drop adds an outcome, and nothing is overwritten."""
+    """Refused messages are selected from the documents by mote, reason and time. Dropping one adds an outcome and
+    overwrites nothing."""
     pipeline = make_pipeline(documents=documents.uri).init()
     pipeline.worker()
     stranger = b'[{"n":"nobody/1","v":1}]'
@@ -148,7 +150,8 @@ def test_list_show_and_drop(make_pipeline, documents):
 
 
 def test_replay_after_the_registry_was_mended(make_pipeline, documents, tmp_path):
-    """A replayed message keeps its first arrival and its name: the same raw message, good now, and stored once."""
+    """A refused message is replayed after the registry was corrected. It keeps its arrival and its name, so it is the
+    same raw message. Now it is good, and it is stored once."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{SENSOR}"', f'"{MOTE}/other"'))

@@ -1,5 +1,5 @@
-"""Debian releases: apt sources derived from another release's, the appliance's packages, and sandboxes, in which
-another release is built and tested."""
+"""Debian releases: apt sources derived from those of another release, the appliance's packages, and sandboxes in which
+the project is built and tested on another release."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ ONE_LINE = "deb [trusted=yes] http://mirror.example/bookworm/debian bookworm mai
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    """A bookworm host with sources of its own."""
+    """A host with Debian bookworm and apt sources of its own."""
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / "sources.list").write_text(ONE_LINE)
     (tmp_path / "sources.list.d" / "debian.sources").write_text(DEB822)
@@ -85,7 +85,7 @@ def test_packages_of_the_appliance_have_their_names_in_each_release():
 
 
 def test_programs_for_another_release_are_not_the_hosts(host, monkeypatch, tmp_path):
-    """An installed tree without sources cannot build the programs, and says so."""
+    """A tree installed without sources cannot build the programs for another release. It says so."""
     monkeypatch.delenv("IR_BUILD", raising=False)
     monkeypatch.setattr(payload, "PROJECT", tmp_path)
     with pytest.raises(LabError, match="bookworm.*trixie.*IR_BUILD"):
@@ -99,7 +99,7 @@ def test_programs_for_another_release_are_not_the_hosts(host, monkeypatch, tmp_p
 
 @pytest.fixture
 def apart(tmp_path):
-    """A sandbox with the host's own files, which it must leave alone."""
+    """A sandbox over the host's own files, which it must not change."""
     try:
         sandbox.require(tmp_path / "probe")
     except Unsupported as reason:
@@ -139,7 +139,7 @@ def test_what_is_bound_over_can_be_written_to_and_stays(apart, tmp_path):
 
 
 def test_a_sandbox_ends_with_the_program_that_runs_it(apart, tmp_path):
-    """Killed with a background process that nobody waits for."""
+    """The program that runs a sandbox is killed. A process in the background of the sandbox ends too."""
     script = ("from platforms.lab import sandbox; import sys; sandbox.Sandbox('/', sys.argv[1], 'apart').run("
               "['sh', '-c', 'sleep 4321 & echo started; sleep 4322'], sys.argv[2])")
     log = tmp_path / "log"
@@ -166,7 +166,8 @@ def read(path):
 
 
 def test_one_header_knows_where_librabbitmqs_are():
-    """Since 0.12 the package has another path, and the old path gives a warning."""
+    """Since version 0.12 librabbitmq's headers are at another path, and the old path gives a warning. Only one of our
+    headers includes them."""
     listed = [each for kind in ("h", "c") for each in harness.ROOT.glob(f"[a-z]*/**/*.{kind}")]
     sources = [each for each in listed if each.relative_to(harness.ROOT).parts[0] != "out"]
     found = [str(each.relative_to(harness.ROOT)) for each in sources if "#include <amqp" in each.read_text()]

@@ -1,4 +1,4 @@
-"""ir-store reprocess: raw messages are analysed again, and stores of earlier releases are migrated."""
+"""ir-store reprocess analyses raw messages again, and migrates stores of earlier releases."""
 
 import datetime
 import json
@@ -54,7 +54,7 @@ def flags(documents, message):
 
 
 def newest(documents, message):
-    """The current flags: the end of each chain of superseding revisions."""
+    """Returns the current flags: the end of each chain of superseding revisions, or else the stored flag."""
     now = dict(flags(documents, message))
     known = revisions(documents)
     for test in now:
@@ -71,8 +71,8 @@ def newest(documents, message):
 
 
 def test_backfilled_data_get_their_flags(make_pipeline, documents):  # noqa: F811
-    """Late messages get only two tests; reprocessing gives them the flags they would have had if they had arrived in
-    order."""
+    """Late messages get only two tests. Reprocessing gives them the flags that they would have had if they had arrived
+    in order."""
     pipeline = make_pipeline(documents=documents.uri).init()
     pipeline.worker()
     in_order = [at(i, 10.0 + 0.1 * (i % 3)) for i in range(40)]
@@ -90,14 +90,14 @@ def test_backfilled_data_get_their_flags(make_pipeline, documents):  # noqa: F81
     assert set(expected) - set(told), "the registry has no test that looks at neighbours"
     assert [name for name in expected if now[name] == 2] == []
     assert result["revisions"] == sum(map(len, revisions(documents).values()))
-    assert reprocess(pipeline)[-1]["all"]["revisions"] == 0, "a second time finds something"
+    assert reprocess(pipeline)[-1]["all"]["revisions"] == 0, "a second reprocessing finds something"
     verdict = pipeline.verify(pipeline.write_ledger(in_order))
     assert verdict[0] == 0, verdict
     pipeline.stop_workers()
 
 
 def test_after_a_change_of_the_limits(make_pipeline, documents, tmp_path):  # noqa: F811
-    """New limits give new flags: each change adds a revision, and the newest one counts, also when limits change back
+    """New limits give new flags. Each change adds a revision, and the newest one counts, also when limits change back
     and forth."""
     registry = tmp_path / "registry.ttl"
     wide = harness.REGISTRY.read_text()
@@ -128,14 +128,14 @@ def test_after_a_change_of_the_limits(make_pipeline, documents, tmp_path):  # no
 
 @pytest.fixture
 def own_oxigraph(tmp_path):
-    """One with nothing in it."""
+    """An empty server that no other test uses."""
     with servers.Oxigraph(tmp_path / "oxigraph") as server:
         yield server
 
 
 def test_a_triplestore_keeps_one_verdict(make_pipeline, own_oxigraph, tmp_path):
-    """The graph's observations are not stored again with the flags of other limits, neither by a reprocessing nor by a
-    redelivery. Observations that the graph lost are restored."""
+    """Observations that are in the graph are not written again with flags from other limits, neither by a reprocessing
+    nor after a redelivery. Observations that the graph lost are written again."""
     registry = tmp_path / "registry.ttl"
     wide = harness.REGISTRY.read_text()
     registry.write_text(wide)
@@ -177,7 +177,7 @@ def verdicts(server):
 
 
 def test_after_a_change_of_the_registry(make_pipeline, documents, tmp_path):  # noqa: F811
-    """A refused message that has become valid is stored once, with its first arrival."""
+    """A refused message becomes valid when the registry changes. It is stored once, with its first arrival."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{SENSOR}"', f'"{MOTE}/other"'))
@@ -220,7 +220,7 @@ CREATE TABLE observations (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id
 
 
 class Earlier:
-    """A document store as the previous release made it: ids of version 5, no names."""
+    """Makes a document store as the previous release would: ids of version 5, and no names."""
 
     def __init__(self, documents, directory):
         self.kind = documents.kind
@@ -237,7 +237,7 @@ class Earlier:
             self.database = documents.client.get_database(name)
 
     def message(self, body, times, value=None, status="accepted"):
-        """One raw message, and one observation for each of these times."""
+        """Adds one raw message, with one observation for each of these times."""
         self.count += 1
         raw = uuid.uuid5(uuid.NAMESPACE_DNS, str(self.count))
         received = RECEIVED + self.count * 10**9
@@ -272,8 +272,8 @@ class Earlier:
 
 
 def fill(earlier):
-    """60 packs with times, one of them stored twice by a redelivery, one broken, and one observation without a raw
-    message."""
+    """Adds 60 packs with times. One of them was stored twice because of a redelivery, and one is broken. Also adds one
+    observation without a raw message."""
     for i in range(60):
         message = at(i, 10.0 + 0.1 * (i % 7))
         earlier.message(message.body, [(BEGIN + 60 * i) * 10**9], message.records[0]["v"])
@@ -285,7 +285,7 @@ def fill(earlier):
 
 
 def test_earlier_release_is_brought_over(make_pipeline, documents, tmp_path):  # noqa: F811
-    """Everything is migrated once, with new ids, even if the migration is killed in between; differences are
+    """Everything is migrated once, with new ids, even if the migration is killed in between. Differences are
     reported."""
     earlier = Earlier(documents, tmp_path)
     received = fill(earlier)

@@ -25,10 +25,10 @@ import raw_mqtt
 from harness import cluster, servers
 from test_secured import Secured
 
-OWN, OTHER = "USGS-08068500", "USGS-02337170"  # motes, each with a separate user
+OWN, OTHER = "USGS-08068500", "USGS-02337170"  # motes, each with a broker user of its own
 COLON = "BUOY:7_b-c"
 BODY = b'[{"n":"%s/00010","u":"Cel","v":1,"t":1320469200}]'
-REFUSED = (403, 406)  # ACCESS_REFUSED; PRECONDITION_FAILED for a user-id that is not the sender's
+REFUSED = (403, 406)  # ACCESS_REFUSED; PRECONDITION_FAILED, if the user-id of a message is not its sender
 
 
 @pytest.fixture(scope="module", params=["host", "other"])
@@ -55,7 +55,7 @@ def mongo_client(mongodb, name, password):
 
 @pytest.fixture(scope="module")
 def guarded(front, tmp_path_factory):
-    """MongoDB with the user that `ir-store initiate` makes for workers, and a SPARQL server; both require a login."""
+    """MongoDB with the user that `ir-store initiate` makes for workers, and a SPARQL server. Both require a login."""
     folder = tmp_path_factory.mktemp("stores")
     with (servers.MongoDB(folder / "mongodb", user="root", password="of the root") as mongodb,
           servers.Oxigraph(folder / "oxigraph") as oxigraph,
@@ -82,7 +82,7 @@ def listen(exchange, key="#"):
     return bind
 
 
-# The possible actions, by name. If a user may do something harmful, the test does not try it.
+# ACTIONS has all actions, by name. The test does not try a harmful action as a user who may do it.
 HARMFUL = {
     "delete a queue": lambda channel: channel.queue_delete("ir.observations.0"),
     "delete an exchange": lambda channel: channel.exchange_delete("ir.processed"),
@@ -128,7 +128,7 @@ MAY = {
     "gateway": SENDS,
     "worker": {*MENDS, *LISTENS, "listen to observations", "listen to what is rejected", "listen to workers"},
     "viewer": LISTENS,
-    # A user who may bind to the exchange ir.rejected may read the queue of that name.
+    # Rights apply to names: a user who may bind to the exchange ir.rejected may also read the queue ir.rejected.
     "loadgen": {*LISTENS, *READS, "listen to what is rejected"},
     "operator": MENDS,
     "monitor": set(),
@@ -186,7 +186,7 @@ MQTT_ACTIONS = {
 MAY_BY_MQTT = {OWN: {"send as itself"}, OTHER: {"send as another"}, "mote": SENDS, "worker": {"send what the check sends"}}
 
 
-SILENCE_SECONDS = 5  # RabbitMQ 3.10 sends no answer to a user who may not write to amq.topic
+SILENCE_SECONDS = 5  # how long to wait: RabbitMQ 3.10 does not answer a user who may not write to amq.topic
 
 
 @pytest.mark.parametrize("user", MAY)
@@ -208,7 +208,8 @@ def test_mqtt(front, pipeline, user):
 
 
 def test_nobody_takes_anothers_client_id(front, pipeline):
-    """RabbitMQ would end the other's session. A client id that is nobody's name is accepted, as libraries choose it."""
+    """RabbitMQ would end the session of another client with the same id. So while a mote is connected, nobody else
+    may use its name as a client id. Ids that are no mote's name are accepted, because libraries choose them."""
     where, passwords = front.balancer.address("mqtt"), front.cluster.passwords
     with raw_mqtt.Connection(where, OTHER, passwords[OTHER], OTHER) as other, \
             raw_mqtt.Connection(where, OTHER, passwords[OTHER], f"{OTHER}/1") as second:
@@ -223,7 +224,7 @@ def test_nobody_takes_anothers_client_id(front, pipeline):
 
 
 def test_a_mote_takes_its_name_back(front, pipeline):
-    """From a mote that has used it as client id before."""
+    """A mote connects although another mote already uses its name as a client id. After that, the other is refused."""
     where, passwords, client = front.balancer.address("mqtt"), front.cluster.passwords, f"{OTHER}/late"
     with raw_mqtt.Connection(where, OWN, passwords[OWN], client), \
             raw_mqtt.Connection(where, OTHER, passwords[OTHER], client) as late:
@@ -233,7 +234,7 @@ def test_a_mote_takes_its_name_back(front, pipeline):
 
 
 def test_a_name_with_a_colon(front, pipeline):
-    """RabbitMQ would take the text before the colon for a virtual host."""
+    """RabbitMQ would take the text before a colon in the user name for a virtual host."""
     with raw_mqtt.Connection(front.balancer.address("mqtt"), COLON, front.cluster.passwords[COLON], COLON) as client:
         client.publish(f"ir/{COLON}", BODY % COLON.encode())
     assert allowed(front, COLON, send("amq.topic", f"ir.{COLON}"))
@@ -259,14 +260,14 @@ def post(gateway, secret, mote):
 
 @pytest.mark.parametrize("user", MAY)
 def test_http(front, gateway, user):
-    """A mote's password is its token; passwords of internal users are not tokens."""
+    """A mote's password is its token. Passwords of internal users are not tokens."""
     codes = [post(gateway, front.cluster.passwords[user], mote) for mote in (OWN, OTHER)]
     assert codes == {OWN: [202, 403], OTHER: [403, 202], COLON: [403, 403]}.get(user, [401, 401])
 
 
 @pytest.mark.parametrize("user", MAY)
 def test_management(front, user):
-    """Only users with a tag see anything, and none may administer users."""
+    """Only users with a tag can read anything in the management interface, and no user can administer users."""
     one = front.cluster.nodes.brokers[0]
     login = base64.b64encode(f"{user}:{front.cluster.passwords[user]}".encode()).decode()
     sees = {"operator", "monitor"}
@@ -280,7 +281,7 @@ def test_management(front, user):
 
 
 def amqp_mechanisms(front, listener):
-    """Yields (mechanism, response) pairs of a client without a password."""
+    """Yields pairs (mechanism, response) with which a client without a password might try to log in."""
     host, port = front.balancer.address(listener).split(":")
     tried = ("ANONYMOUS", ""), ("PLAIN", "\0\0"), ("PLAIN", "\0guest\0guest"), ("AMQPLAIN", ""), ("EXTERNAL", "")
     for mechanism, response in tried:
@@ -293,7 +294,7 @@ def amqp_mechanisms(front, listener):
             yield mechanism, greeting, connection.recv(65536)
 
 
-TUNE = b"\x01\0\0\0\0\0\x0c\0\x0a\0\x1e"  # what follows a login: a method frame on channel 0, connection.tune
+TUNE = b"\x01\0\0\0\0\0\x0c\0\x0a\0\x1e"  # follows a successful login: connection.tune, on channel 0
 
 
 @pytest.mark.parametrize("listener", ["amqp", "inside", "consumers"])
@@ -317,7 +318,7 @@ def test_nobody_by_mqtt(front, version):
 
 
 def test_nobody_by_http(front, gateway):
-    """A program's address shows only metrics and readiness; nothing can be changed there."""
+    """A program's HTTP address shows only metrics and readiness. Nothing can be changed there."""
     assert [servers.http_request(int(gateway.address.rsplit(":", 1)[1]), "POST", "/v1/observations", BODY % OWN.encode(),
                                  {"Content-Type": harness.SENML_JSON, **header})[0]
             for header in ({}, {"Authorization": "Bearer "}, {"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})] == [401, 401, 401]
@@ -341,8 +342,8 @@ def test_what_a_program_shows(pipeline, gateway, program):
 
 @pytest.mark.parametrize("user", [*MAY, None])
 def test_stores(front, guarded, user):
-    """Neither the passwords of brokers and motes nor an empty one open a store; the store's own password opens only its
-    database."""
+    """No password of a broker's user or a mote opens a store, nor does an empty one. A store's own password opens only
+    its database."""
     mongodb, secured = guarded
     name, password = (user, front.cluster.passwords[user]) if user else ("", "")
     with pytest.raises(pymongo.errors.PyMongoError), mongo_client(mongodb, name, password) as client:
@@ -359,7 +360,7 @@ def test_stores(front, guarded, user):
 
 
 def open_connections(front, stack, user, most=10):
-    """Opens as many connections as it gets."""
+    """Opens as many connections as the broker allows."""
     opened = []
     with contextlib.suppress(pika.exceptions.AMQPConnectionError):
         for _ in range(most):
@@ -369,7 +370,7 @@ def open_connections(front, stack, user, most=10):
 
 
 def open_channels(connections):
-    """As many channels as allowed can be opened; the connection that asks for one more is closed."""
+    """Opens as many channels as allowed. A connection that asks for one more is closed."""
     count = 0
     with contextlib.suppress(pika.exceptions.AMQPError):
         for connection in connections:
@@ -380,7 +381,7 @@ def open_channels(connections):
 
 
 def send_by_all_ways(front, gateway, mote, source=None):
-    """Sends over every protocol; over AMQP only if it comes from no other address."""
+    """Sends over every protocol. AMQP is left out if `source` is given, because pika cannot choose its own address."""
     password = front.cluster.passwords[mote]
     if source is None:
         assert allowed(front, mote, send("amq.topic", f"ir.{mote}"))
@@ -390,8 +391,8 @@ def send_by_all_ways(front, gateway, mote, source=None):
 
 
 def test_a_mote_at_its_limits_locks_out_nobody(front, pipeline, gateway):
-    """With separate users each mote has its limits: the fifth connection and the seventeenth channel are refused, AMQP
-    and MQTT together."""
+    """When each mote has its own user, it has its own limits. The fifth connection and the seventeenth channel of a
+    mote are refused, AMQP and MQTT together."""
     with contextlib.ExitStack() as stack:
         connections = open_connections(front, stack, OWN)
         assert len(connections) == 4
@@ -407,8 +408,8 @@ def test_a_mote_at_its_limits_locks_out_nobody(front, pipeline, gateway):
 
 
 def test_with_the_shared_user_the_source_is_bounded(front, tmp_path):
-    """The broker counts all connections of a user together, so the shared user has no limit there; the balancer limits
-    each address. Meanwhile a worker holds 256 partitions."""
+    """The broker counts all connections of a user together, so the shared user has no limit there. Instead, the
+    balancer limits each address. Meanwhile a worker holds 256 partitions."""
     with harness.Front(tmp_path / "narrow", **{"connections-per-source": "20"}) as narrow, \
             harness.FrontPipeline(narrow, tmp_path, settings=["--partitions=256"]) as pipeline:
         pipeline.init()
@@ -451,8 +452,8 @@ def test_the_shared_user_is_a_choice(tmp_path):
 
 
 def test_later_issues_add_and_keep(tmp_path):
-    """Tokens for the motes of a registry: existing tokens are kept, even if the previous call was interrupted between
-    its two files."""
+    """Issues tokens for the motes of a registry. Existing tokens are kept, even if the previous call was interrupted
+    between its two files."""
     registry, hashes, kept = tmp_path / "river.ttl", tmp_path / "tokens", tmp_path / "mote-tokens"
     registry.write_text(harness.REGISTRY.read_text())
     assert cluster.motes.issue(harness.BUILD / "ir-ingest", registry, hashes, kept)
@@ -479,7 +480,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
     ("passwords", "definitions.complete_passwords(sys.argv[4] + '/passwords', ['worker', 'viewer', 'monitor', 'gateway'])"),
 ])
 def test_a_file_of_secrets_is_whole_after_a_full_disk(tmp_path, name, call):
-    """Here a file may have 100 bytes at most, so a line is cut. The next call continues as if nothing had happened."""
+    """A file may have at most 100 bytes here, so a line is cut off. The next call continues as if nothing had
+    happened."""
     (tmp_path / name).write_text("river swordfish\n")
     (tmp_path / name).chmod(0o600)
     argv = [sys.executable, "-c", FULL.format(call=call), harness.ROOT / "ingest", harness.BUILD / "ir-ingest", harness.REGISTRY, tmp_path]

@@ -1,4 +1,4 @@
-"""A user's river: make up, down, registry and load in a separate folder, as a user types them."""
+"""A user's own stack: make up, down, registry and load in a separate folder, as a user types them."""
 
 import contextlib
 import json
@@ -40,7 +40,7 @@ def registry(path, *motes):
 
 
 class River:
-    """The commands on one folder, which has a space in its name."""
+    """Runs the commands on one folder, whose name contains a space."""
 
     def __init__(self, directory):
         self.folder = directory / "my river"
@@ -58,7 +58,7 @@ class River:
         return text
 
     def refused(self, script, *words, lines=1, **variables):
-        """Returns its message, which must have so many lines."""
+        """Runs a command that must fail; returns its message, which must have this number of lines."""
         status, text, errors = self.call(script, *words, **variables)
         assert status in (1, 2) and errors.count("\n") == lines, text + errors
         return errors
@@ -74,11 +74,11 @@ class River:
         return json.loads((self.folder / "stack.json").read_text())
 
     def kept(self):
-        """The files that are kept from one start to the next."""
+        """Returns the files that must be the same after the next start."""
         return [(self.folder / name).read_text() for name in ("river.json", "mote-tokens", "brokers/passwords")]
 
     def ids(self):
-        """Asserts that a mote's observation can be sent over HTTP."""
+        """Returns {mote: token}."""
         return dict(line.split() for line in (self.folder / "mote-tokens").read_text().splitlines())
 
     def kill(self):
@@ -90,7 +90,7 @@ class River:
 
 @pytest.fixture
 def mine():
-    """A folder outside of out/, where rivers are not allowed."""
+    """A folder for a user's stack. It is outside of out/, where no such folder is allowed."""
     with tempfile.TemporaryDirectory(prefix="river-") as folder:
         made = River(Path(folder))
         yield made
@@ -98,7 +98,7 @@ def mine():
 
 
 def commands(text):
-    """The printed commands that send, by the heading above them."""
+    """Returns the printed commands that send, by the heading above them."""
     found = re.split(r"^# (\w+), with \w+\n", text.split("each of these commands stores one:\n")[1].split("\nEach mote's token")[0], flags=re.M)
     return dict(zip(found[1::2], found[2::2]))
 
@@ -124,8 +124,8 @@ def tapping(text, log):
 
 
 def test_the_first_hour(mine, tmp_path):
-    """The printed commands work when pasted; everything is there after a crash; the registry can change while the river
-    runs."""
+    """The printed commands work when pasted. After a crash all data are still there. The registry can change while the
+    stack runs."""
     file = registry(tmp_path / "gauges.ttl", "elbe-dresden")
     text = mine.good("up.py", "up", REGISTRY=str(file))
     assert "a new river" in text and "this machine only" in text and "make up DATA=DIR GRAPH=oxigraph" in text
@@ -157,7 +157,7 @@ def test_the_first_hour(mine, tmp_path):
 
 
 def test_what_is_refused(mine):
-    """Each refusal says what to do, and nothing is changed."""
+    """Each refusal changes nothing and says what to do."""
     letter = mine.folder.with_name("full") / "letter"
     letter.parent.mkdir()
     letter.touch()
@@ -180,8 +180,8 @@ def test_what_is_refused(mine):
 
 
 def test_simulated_motes_leave_the_users_alone(mine, tmp_path):
-    """A load's motes are registered while it lasts; the user's observations do not count as foreign; purge removes the
-    load's data."""
+    """A load's motes are registered while it lasts. Observations of the user's motes do not count as foreign. A purge
+    removes the load's data."""
     text = mine.good("up.py", "up", REGISTRY=str(registry(tmp_path / "gauges.ttl", "elbe-dresden")))
     paste(commands(text)["HTTP"])
     load = {"MOTES": "5", "RATE": "50", "DURATION": "2"}
@@ -204,7 +204,8 @@ def test_simulated_motes_leave_the_users_alone(mine, tmp_path):
 
 
 def test_what_waits_keeps_its_motes(mine, tmp_path):
-    """A load's backlog is not refused: its motes stay in the registry until it is processed."""
+    """Messages of a load that still wait at its end are not refused: the load's motes stay in the registry until the
+    workers have processed them."""
     mine.good("up.py", "up", GATEWAYS="0", REGISTRY=str(registry(tmp_path / "gauges.ttl", "elbe-dresden")))
     description, simulated = mine.state()["description"], mine.folder / "registry" / river.SIMULATED
     worker = description["workers"][0]["pid"]
@@ -240,14 +241,14 @@ def test_names_of_simulated_motes_are_the_loads(mine, tmp_path):
 
 
 def test_ports_last():
-    """The ports are below those of outgoing connections, and all different."""
+    """The ports are all different, and below those that the kernel uses for outgoing connections."""
     ports = servers.free_ports(50, {20000})
     low = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
     assert len(set(ports)) == 50 and all(port < low for port in ports) and 20000 not in ports
 
 
 def test_a_port_is_one_programs_while_it_lives():
-    """A port belongs to a running program even before something listens there."""
+    """A port is reserved for a program as long as the program runs, even before it listens there."""
     offered = servers.free_ports(2)
     text = "import random, servers; random.sample = lambda *_: {}; print(servers.free_ports(2))"
 
@@ -267,7 +268,7 @@ def test_a_port_is_one_programs_while_it_lives():
 
 @pytest.mark.parametrize("name", servers.GRAPH_SERVERS)
 def test_a_graph_server_goes_on_with_its_data(name, tmp_path):
-    """The server starts as in a second make up: from another program, on the data that the first one left."""
+    """The server starts twice on the same data, as with two calls of make up."""
     for _ in range(2):
         with servers.GRAPH_SERVERS[name](tmp_path / name):
             pass

@@ -1,4 +1,4 @@
-"""The reports of `make run` and `make load`, and that no run removes another run's files."""
+"""The reports of `make run` and `make load`. Also that no run removes the files of another."""
 
 import importlib.util
 import json
@@ -104,7 +104,8 @@ def claim(folder):
 
 
 def test_one_program_at_a_time_works_in_a_folder(tmp_path):
-    """The second program's message names the first; a killed program leaves nothing that locks others out."""
+    """If a second program wants to use a folder, its message names the first. A program that was killed locks nobody
+    out."""
     with claim(tmp_path / "run") as first:
         assert first.stdout.readline() == "mine\n"
         with claim(tmp_path / "run") as second:

@@ -1,5 +1,5 @@
-"""Passwords stay inside the program: they are not in core dumps or in its visible environment, and a settings file that
-others may read is refused. No program needs privileges."""
+"""Passwords stay inside the program: they are neither in core dumps nor in its visible environment. A settings file
+with a password is refused if other users may read it. No program needs privileges."""
 
 import os
 import resource
@@ -15,7 +15,7 @@ from harness import cluster, servers
 
 PASSWORD = "swordfish-of-the-river"
 CORE_BYTES = 4 << 30
-# Keeps each program running while it has a password: its server at {0} never answers.
+# Commands that keep a program running while it has a password: the server at {0} never answers.
 WAITING = {
     "ir-worker": ("--amqp=amqp://worker@{0}", "--documents=null:", "--graph=null:", f"--registry={harness.REGISTRY}"),
     "ir-ingest": ("--amqp=amqp://gateway@{0}", "--tokens=tokens", "--listen=127.0.0.1:0"),
@@ -35,7 +35,7 @@ def environment_of(pid):
 
 @pytest.fixture
 def waiting(tmp_path):
-    """Starts a program that has a password and waits."""
+    """Starts a program with a password and waits until it is connected."""
     (tmp_path / "tokens").touch(0o600)
     silent = socket.create_server((servers.HOST, 0))
     address = f"{servers.HOST}:{silent.getsockname()[1]}"
@@ -68,14 +68,14 @@ def dumped(process):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can inspect a process that is not dumpable")
 @pytest.mark.parametrize("program", WAITING)
 def test_no_core_has_a_password(waiting, tmp_path, program):
-    """The environment of the process no longer contains the password after it was read."""
+    """After a program has read its password, its environment no longer contains it."""
     assert not dumped(waiting(program))
     assert not list(tmp_path.glob("core*"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can inspect a process that is not dumpable")
 def test_a_core_that_is_asked_for(waiting, tmp_path):
-    """The program has a password, so it should leave no core dump."""
+    """With --core-dumps a program leaves a core dump although it has a password."""
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
     if "/" in pattern or pattern.startswith("|"):
         pytest.skip(f"core_pattern is {pattern}: dumps go elsewhere")
@@ -87,7 +87,7 @@ def test_a_core_that_is_asked_for(waiting, tmp_path):
 
 @pytest.mark.parametrize("mode, good", [(0o600, True), (0o644, False), (0o660, False)])
 def test_files_that_others_may_read(tmp_path, mode, good):
-    """Settings with a password in them, and the passwords of a deployment."""
+    """Files that other users may read are refused: settings with a password, and the passwords of a deployment."""
     settings, passwords = tmp_path / "river.conf", tmp_path / "passwords"
     settings.write_text(f"[common]\namqp-password = {PASSWORD}\n")
     passwords.write_text(f"worker {PASSWORD}\n")
@@ -105,7 +105,7 @@ def test_files_that_others_may_read(tmp_path, mode, good):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root has no privileges to give up")
 def test_no_program_needs_a_privilege(make_pipeline, messages, tmp_path, monkeypatch):
-    """Runs the whole pipeline as a user without any capability."""
+    """The whole pipeline runs as a user without any capability."""
     for each in harness.BUILD.glob("ir-*"):
         wrapper = tmp_path / "bin" / each.name
         wrapper.parent.mkdir(exist_ok=True)

@@ -1,5 +1,5 @@
-"""Every connection requires TLS and a login, from `ir-store init` to `verify`: RabbitMQ by name and by address, MongoDB
-with a password and with a certificate, a SPARQL server with basic and bearer authentication."""
+"""Every connection uses TLS and a login, from `ir-store init` to `verify`: RabbitMQ by name and by address, MongoDB
+with a password or a certificate, and a SPARQL server with basic or bearer authentication."""
 
 import base64
 import contextlib
@@ -22,7 +22,7 @@ TOKEN = "a-bearers-token"
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """An authority of our own, a server's certificate, and a client's for MongoDB (client.pem)."""
+    """Makes an authority, a server's certificate, and a client's certificate for MongoDB (client.pem)."""
     folder = tmp_path_factory.mktemp("certificates")
     subprocess.run([harness.ROOT / "ingest" / "make-certificates", folder, *NAMES], check=True, capture_output=True)
     openssl(folder, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "client.key")
@@ -41,8 +41,8 @@ def openssl(folder, *words):
 
 
 class SecuredMongoDB(servers.MongoDB):
-    """A replica set with TLS. `ir-store init` initiates it, unless a login is required, which needs an initiated
-    set."""
+    """A replica set with TLS. `ir-store init` initiates it. If a login is required, the set is initiated here, because
+    only an initiated set can have users."""
 
     def __init__(self, directory, certificates, **login):
         super().__init__(directory, **login)
@@ -99,7 +99,7 @@ def test_mongodb_with_a_password(make_pipeline, messages, certificates, tmp_path
 
 
 def refused_at_the_start(pipeline, *words):
-    """The worker ends on its own and gives the reason."""
+    """The worker ends at once and gives the reason."""
     status, _, errors = pipeline.call("ir-worker", *pipeline.arguments())
     assert status == 1 and all(each in errors.splitlines()[-1] for each in words), errors
 
@@ -113,7 +113,7 @@ def test_mongodb_with_a_certificate(make_pipeline, messages, certificates, tmp_p
 
 
 def make_user(mongodb, name):
-    """Makes the user that the certificate names; PyMongo logs in to do so."""
+    """Makes the user that the certificate names. PyMongo logs in to do this."""
     import pymongo
 
     uri = mongodb.address(f"{LOGIN}:{PASSWORD.replace(' ', '%20')}@", "&authSource=admin")
@@ -122,12 +122,12 @@ def make_user(mongodb, name):
                                                                {"role": "clusterMonitor", "db": "admin"}])
 
 
-# ---- the sets of a sharded MongoDB; mongos itself is in no package ----
+# ---- the replica sets of a sharded MongoDB; Debian has no package with mongos ----
 
 
 class Member(SecuredMongoDB):
-    """The only member of a replica set of a sharded MongoDB. `ir-store initiate` sets it up, as MongoDB's internal user, whose
-    password is the members' common key."""
+    """The only member of a replica set of a sharded MongoDB. `ir-store initiate` sets it up, as MongoDB's internal
+    user, whose password is the key that all members share."""
 
     def __init__(self, directory, certificates, name, kind, key):
         super().__init__(directory, certificates)
@@ -150,7 +150,7 @@ class Member(SecuredMongoDB):
 
 @pytest.fixture
 def members(certificates, tmp_path):
-    """The config server and two shards, not set up."""
+    """The config server and two shards, started but not initiated."""
     key = base64.b64encode(os.urandom(96)).decode()
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(Member(tmp_path / name, certificates, name, kind, key))
@@ -158,7 +158,7 @@ def members(certificates, tmp_path):
 
 
 def test_sets_of_a_sharded_mongodb(make_pipeline, members):
-    """Each set is initiated and has its user, also when that is done twice; a wrong password is refused."""
+    """Each set is initiated and gets its user; doing this twice does no harm. A wrong password is refused."""
     pipeline = make_pipeline()
     for _ in range(2):
         for each, may in zip(members, ("shard", "write", "write")):
@@ -190,7 +190,7 @@ backend graph
 
 
 class Secured(servers.Server):
-    """HAProxy with TLS in front of a SPARQL server; it requires this credential."""
+    """HAProxy with TLS in front of a SPARQL server. It requires this credential."""
 
     name = "secured-graph"
     n_ports = 1
@@ -254,7 +254,7 @@ def test_amqps_by_name_and_by_address(front, make_front_pipeline, tmp_path, host
 
 
 def test_amqps_at_an_address_that_the_certificate_lacks(front, tmp_path):
-    """It has the name alone."""
+    """The certificate contains the server's name but not its address."""
     named = tmp_path / "named"
     shutil.copytree(front.directory / "certificates", named)
     subprocess.run([harness.ROOT / "ingest" / "make-certificates", named, "localhost"], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""Messages that clients send with their default settings are stored byte for byte, and none becomes a dead letter."""
+"""Clients send messages with their default settings. All are stored byte for byte, and none becomes a dead letter."""
 
 import gzip
 import itertools
@@ -48,7 +48,7 @@ def pack():
 
 
 def expect(pipeline, sent):
-    """`sent` maps each body sent to its expected number of observations. Asserts that exactly these were stored."""
+    """Asserts that exactly these bodies were stored. `sent` maps each body to the number of observations in it."""
     pipeline.drain()
     for body, count in sent.items():
         rows = pipeline.sqlite("SELECT status FROM raw WHERE body = ?", body)
@@ -76,8 +76,8 @@ def test_content_types(shared, content_type):
 
 
 def test_gzip(shared):
-    """Compressed bodies are accepted with or without the property; the raw body is stored as sent and can be analysed
-    again."""
+    """Compressed bodies are accepted with or without the property. The raw body is stored as it was sent, and can be
+    analysed again."""
     told, silent = (gzip.compress(pack(), mtime=0) for _ in range(2))
     properties = pika.BasicProperties(content_type="application/json", content_encoding="gzip", delivery_mode=2)
     shared.connect().basic_publish("ir.observations", KEY, told, properties)
@@ -103,7 +103,7 @@ def test_what_stands_around_json(shared):
 
 
 def test_not_a_number_concerns_its_record(shared):
-    """Not-a-number as Python's json.dumps writes it."""
+    """The body contains NaN as Python's json.dumps writes it. Only its own record is refused."""
     records = [{"bn": f"{MOTE}/", "bt": next(TIMES), "n": "00010", "v": float("nan")}, {"n": "00010", "v": 7.5}]
     body = json.dumps(records).encode()
     shared.publish_body(body, KEY)
@@ -127,7 +127,7 @@ def test_mosquitto(shared):
 
 
 def test_mosquitto_clears_a_retained_topic(shared):
-    """An empty message contains no measurement, and is ignored silently."""
+    """An empty message contains no measurement. It is ignored without a dead letter."""
     host, port, user, password = mqtt(shared)
     run(["mosquitto_pub", "-h", host, "-p", port, "-u", user, "-P", password, "-q", "1", "-r", "-n", "-t", f"ir/{MOTE}"], b"")
     harness.wait_for(lambda: shared.sqlite("SELECT count(*) FROM raw WHERE length(body) = 0")[0][0] == 1, "the message")
@@ -143,7 +143,7 @@ def test_paho(shared):
 
 
 def test_node(shared):
-    """Node's mqtt, if NODE_PATH or Debian's node-mqtt provides it."""
+    """Uses Node's mqtt, if NODE_PATH or Debian's package node-mqtt provides it."""
     node = shutil.which("node")
     if node is None or subprocess.run([node, "-e", 'require("mqtt")'], capture_output=True, check=False).returncode != 0:
         pytest.skip("no node with the module mqtt")

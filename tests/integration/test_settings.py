@@ -1,4 +1,4 @@
-"""What `make run`, `make up` and `make load` refuse, before anything is installed, built or started."""
+"""What `make run`, `make up` and `make load` refuse before they install, build or start anything."""
 
 import os
 import re
@@ -77,7 +77,7 @@ def test_it_is_one_line_and_status_2(words, settings, says):
 
 
 def make(*words):
-    """Runs make -n; returns (exit status, standard error). Mistakes are found before anything is built. Variables of
+    """Runs make -n; returns (exit status, standard error). make finds mistakes before it builds anything. Variables of
     the outer make, which runs the tests, are not passed on."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(["make", "-C", harness.ROOT, "--no-print-directory", "-n", *words], timeout=120, capture_output=True,
@@ -101,14 +101,15 @@ def test_make_knows_its_variables(words, says):
 
 @pytest.mark.parametrize("given, formats", (({}, stack.FORMATS), ({"FORMATS": ""}, ""), ({"FORMATS": "csv"}, "csv")))
 def test_make_run_publishes_unless_it_is_told_not_to(given, formats):
-    """The variables that make's recipes find in their environment."""
+    """Checks the variables that make's recipes find in their environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "FORMATS"))}
     argv = ["make", "-s", "-C", harness.ROOT, "--no-print-directory", "--eval=told: ; @echo \"$$FORMATS\"", "told"]
     assert subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60, env={**environment, **given}).stdout == f"{formats}\n"
 
 
 def test_a_variable_of_a_target_changes_nothing_in_the_build():
-    """A variable given to make is also given to the makes that it starts. OUT= of make faults moved the build there."""
+    """make passes its variables on to the makes that it starts. For example, OUT= of make faults must not change where
+    the programs are built."""
     text = (harness.ROOT / "Makefile").read_text(encoding="utf-8")
     kept_by_make = set(re.findall(r"^(?:override )?([A-Z_]+) *:?=", text, re.MULTILINE)) - set(variables.BUILD)
     assert kept_by_make and not kept_by_make & {name for name, *_ in variables.VARIABLES}

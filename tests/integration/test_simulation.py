@@ -1,4 +1,5 @@
-"""Simulated motes with every fault: the stored data match an independent decoding of the messages, and the ledger."""
+"""Simulated motes with every kind of fault. The stored data match the ledger and an independent decoding of the
+messages."""
 
 import json
 
@@ -13,7 +14,7 @@ FAULTS = ["duplicates", "late", "malformed", "unknown", "skew", "bursts"]
 
 @pytest.fixture
 def simulated(make_pipeline, tmp_path):
-    """A pipeline with the motes' registry, and the arguments that simulate them."""
+    """A pipeline with the motes' registry, and the arguments that simulate these motes."""
     registry = tmp_path / "sim.ttl"
     pipeline = make_pipeline(registry=registry)
     pipeline.run("ir-loadgen", f"--simulate={MOTES}", f"--write-registry={registry}")
@@ -87,7 +88,7 @@ def test_every_fault(simulated):
 
 @pytest.mark.parametrize("records", [1, 20])
 def test_cbor(simulated, records):
-    """The ledger alone, with one and with many records to a message."""
+    """CBOR messages with one and with many records, compared with the ledger only."""
     pipeline, words = simulated
     pipeline.worker()
     ledger = send(pipeline, words, "--format=cbor", f"--records={records}", "--messages=1000")
@@ -115,7 +116,8 @@ def test_files(pipeline, tmp_path):
 
 
 def test_what_comes_back(simulated):
-    """The generator's own account balances: deliberate faults were refused, the rest was published."""
+    """The generator's own counts balance: messages with deliberate faults were refused, and all others were
+    published."""
     pipeline, words = simulated
     pipeline.worker()
     load = pipeline.directory / "load"
@@ -129,7 +131,7 @@ def test_what_comes_back(simulated):
 
 
 def test_dump_of_packs_without_absolute_times(simulated):
-    """ir-annotate resolves times relative to the moment of reading."""
+    """ir-annotate resolves such times relative to the moment of reading."""
     pipeline, words = simulated
     words = [word for word in words if not word.startswith("--fault")]
     shares = ["--relative-share=0.4", "--clockless-share=0.4", "--messages=200"]

@@ -1,5 +1,5 @@
 """The whole pipeline, with three brokers and two gateways behind the balancer. Parts are killed or reloaded while motes
-send: nothing confirmed is missing, nothing is stored twice."""
+send. Nothing confirmed is missing, and nothing is stored twice."""
 
 import contextlib
 
@@ -18,13 +18,14 @@ def mqtt_client(broker, name):
 
 
 def assert_client_ids_are_kept(faulty):
-    """A client that reconnects at another broker takes over its client id; all brokers agree on this."""
+    """A client that reconnects at another broker keeps its client id: its old session ends. This needs all brokers to
+    agree on the owner of the id."""
     brokers = faulty.stack.cluster.members
     with contextlib.ExitStack() as stack:
         there = None
         for each in [*brokers, brokers[0]]:
             client = stack.enter_context(mqtt_client(each, "same"))
-            assert there is None or there.is_closed(), "the first connection stays"
+            assert there is None or there.is_closed(), "the earlier connection stays open"
             there = client
 
 
@@ -44,8 +45,9 @@ def test_a_broker_a_gateway_and_the_balancer(faulty):
     assert_client_ids_are_kept(faulty)
 
 
-# Puts the first broker into the state in which a connection that broke for a moment may leave it: not synchronized with
-# this peer, and nothing under way. Then waits for the synchronization, as a starting broker does.
+# After a short break in the connection between two brokers, one may consider the other as not synchronized, without a
+# synchronization in progress. This puts the first broker into that state, then waits for a synchronization as a
+# starting broker does.
 SYNCHRONIZE = """
 Peer = '{peer}',
 sys:replace_state(global_name_server, fun(State) ->
@@ -61,7 +63,7 @@ def test_brokers_that_missed_each_other_synchronize(faulty):
     assert first.control("eval", SYNCHRONIZE.format(peer=second.node)).strip() == "ok"
 
 
-# Breaks the connections to both peers. They return before any broker notices, so none pauses.
+# Breaks the connections to both peers and restores them before any broker notices, so no broker pauses.
 BREAK = """
 Peers = nodes(),
 Tell = fun(What) -> [ok = rpc:call(Node, sys, What, [rabbit_node_monitor]) || Node <- [node() | Peers]] end,
@@ -74,7 +76,8 @@ Tell(resume), ok.
 
 
 def test_brokers_that_were_separated_for_a_moment_join_again(faulty):
-    """Otherwise the brokers no longer agree on bindings, and what one of them takes does not reach all subscribers."""
+    """If they did not join again, the brokers would disagree on bindings: a message that one of them accepts would not
+    reach all subscribers."""
     brokers = faulty.stack.cluster.members
 
     def separate():
@@ -96,8 +99,8 @@ def test_any_broker_is_killed(faulty, via, index):
 
 
 def kill_workers(faulty, times, seconds):
-    """Workers are killed in turn while motes send over AMQP, MQTT and HTTP, more often than RabbitMQ 4's default delivery
-    limit."""
+    """Workers are killed in turn while motes send over AMQP, MQTT and HTTP. This happens more often than RabbitMQ 4's
+    default delivery limit would allow."""
     faulty.send("mix", [(2 + i, faulty.kill_worker(i % 2)) for i in range(times)], seconds, probing=True)
     assert faulty.rejected() == 0
 
@@ -126,14 +129,14 @@ def test_any_gateway_is_killed(faulty, index):
 @pytest.mark.slow
 @pytest.mark.parametrize("via", ["amqp", "mqtt", "http"])
 def test_reload(faulty, via):
-    """Clients do not notice the reload: no message is sent twice, and none is refused."""
+    """Clients do not notice that the balancer is reloaded: no message is sent twice, and none is refused."""
     summary = faulty.send(via, [(second, faulty.reload()) for second in (2, 4, 6, 8)])
     assert summary["messages_sent"] == summary["messages_confirmed"]
 
 
 @pytest.mark.slow
 def test_brokers_one_after_the_other(faulty):
-    """Each of them is killed and started again, as in an upgrade."""
+    """The brokers are killed and restarted one after the other, as in an upgrade."""
     actions = [(2, faulty.kill_broker(0)), (5, faulty.start_broker(0))]
     faulty.send("mix", actions)
     faulty.send("mix", [(2, faulty.kill_broker(1)), (5, faulty.start_broker(1))])

@@ -1,4 +1,5 @@
-"""ir-registry from-csv: a table of stations becomes a registry that the programs load, or every wrong row is named."""
+"""ir-registry from-csv turns a table of stations into a registry that the programs can load, or names every wrong
+row."""
 
 import subprocess
 

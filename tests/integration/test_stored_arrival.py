@@ -35,7 +35,7 @@ class Documents:
             return database.execute(query).fetchall()
 
     def observations(self):
-        """Returns (id, time in ns) in order of time."""
+        """Returns (id, time in ns) of all observations, in the order of time."""
         if self.kind == "sqlite":
             rows = self.shell("SELECT id, time_ns FROM observations ORDER BY time_ns")
             return [(str(uuid.UUID(bytes=key)), time_ns) for key, time_ns in rows]
@@ -43,7 +43,7 @@ class Documents:
         return [(str(each["_id"]), each["time_ns"]) for each in found]
 
     def raw(self):
-        """Returns (status, arrival in ns) in order of arrival."""
+        """Returns (status, arrival in ns) of all raw messages, in the order of arrival."""
         if self.kind == "sqlite":
             return self.shell("SELECT n.status, r.received_ns FROM raw r JOIN newest_outcomes n ON n.raw = r.id"
                               " ORDER BY r.received_ns")
@@ -63,8 +63,8 @@ def pack(value, **more):
 
 
 def test_killed_between_documents_and_graph(make_pipeline, documents, oxigraph):
-    """kill -9 after the documents stored a message without a time, and before the graph did: it is still one
-    observation."""
+    """The worker is killed after it stored the document of a message without a time, and before it wrote to the graph.
+    The message is still one observation."""
 
     def away(_method, _path, content_type, body):
         return proxies.http_answer(503, b"not now") if is_data(content_type, body) else None
@@ -76,7 +76,7 @@ def test_killed_between_documents_and_graph(make_pipeline, documents, oxigraph):
         pipeline.run("ir-store", "init", f"--documents={documents.uri}", "--graph=null:", f"--registry={harness.REGISTRY}")
         for i in range(5):
             pipeline.publish_body(pack(11.5 + i).encode(), f"ir.{MOTE}")
-        worker = pipeline.worker(wait=False)  # the worker may be unready after the graph's refusal
+        worker = pipeline.worker(wait=False)  # the graph's refusal may have made the worker unready
         harness.wait_for(lambda: len(documents.observations()) == 10, "the documents")
         stored = documents.observations()
         worker.kill()
@@ -90,7 +90,8 @@ def test_killed_between_documents_and_graph(make_pipeline, documents, oxigraph):
 
 
 def test_outcomes_are_appended(make_pipeline, documents, tmp_path):
-    """A message that became valid when the registry was corrected is stored and shown as accepted, not as a repeat."""
+    """A refused message becomes valid when the registry is corrected. It is stored and shown as accepted, not as a
+    repeat."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{SENSOR}"', f'"{MOTE}/other"'))
@@ -122,7 +123,8 @@ def test_outcomes_are_appended(make_pipeline, documents, tmp_path):
 
 
 def test_store_of_an_earlier_release(make_pipeline, documents):
-    """An old store is refused with one line that names the migration command; nothing in it changes."""
+    """A store of an earlier release is refused with one line that names the command for its migration. The store is
+    unchanged."""
     pipeline = make_pipeline(documents=documents.uri)
     pipeline.declare()
     if documents.kind == "sqlite":
@@ -160,8 +162,8 @@ def wait_for_observations(documents, count):
 
 
 def test_clockless_and_named(make_pipeline, documents):
-    """The same reading sent three times makes three observations; sent three times with one name, it makes one, with
-    the first time."""
+    """A reading without a time is sent three times. Without a name it makes three observations. With one name it makes
+    one, with the time of the first message."""
     pipeline = make_pipeline(documents=documents.uri).init()
     worker = pipeline.worker()
     body = json.dumps([{"n": SENSOR, "u": "Cel", "v": 11.5}]).encode()
@@ -183,8 +185,8 @@ def test_clockless_and_named(make_pipeline, documents):
 
 
 def test_named_with_other_timestamps(make_pipeline, documents):
-    """A client may stamp every attempt to send one named message. It remains one message, and the times of the first
-    attempt count."""
+    """A client may put a new timestamp into each attempt to send a message. With the same name it is still one message,
+    and the timestamp of the first attempt counts."""
     pipeline = make_pipeline(documents=documents.uri).init()
     pipeline.worker()
     now = int(time.time())
@@ -199,7 +201,8 @@ def test_named_with_other_timestamps(make_pipeline, documents):
 
 
 def test_backlog_keeps_its_times(make_pipeline, documents):
-    """Messages that waited while no worker ran have the time of their arrival; a wrong clock changes nothing."""
+    """Messages wait while no worker runs. They are stored with the times of their arrival, even if the worker's clock
+    is wrong."""
     pipeline = make_pipeline(documents=documents.uri).init()
     for i in range(3):
         pipeline.publish_body(pack(11.5 + i).encode(), f"ir.{MOTE}")

@@ -1,4 +1,5 @@
-"""ir-tap: passing messages by each filter; refusals with their reasons; figures; a slow reader delays nobody."""
+"""ir-tap shows messages selected by each filter, refusals with their reasons, and figures. A slow reader delays nobody
+else."""
 
 import contextlib
 import json
@@ -15,7 +16,7 @@ START = 1320469200
 
 
 class Tap:
-    """ir-tap, started and listening; its standard error goes to a file."""
+    """ir-tap, started and listening. Its standard error goes to a file."""
 
     def __init__(self, pipeline, *words, stdout=subprocess.PIPE, env=None):
         self.log = pipeline.directory / f"tap-{time.monotonic_ns()}.log"
@@ -28,7 +29,7 @@ class Tap:
         return self.log.read_text()
 
     def lines(self):
-        """All output lines, after it ended on its own."""
+        """Waits until ir-tap has ended on its own; returns all output lines."""
         text, _ = self.process.communicate(timeout=harness.WAIT_SECONDS)
         assert self.process.returncode == 0, self.says()
         return text.decode().splitlines()
@@ -54,7 +55,7 @@ def publish(pipeline, *values, name="00010", mote=MOTE, at=START):
 
 
 def send_some(pipeline):
-    """One good value, one failing a test, one of another property, two refusals."""
+    """Sends a good value, a value that fails a test, a value of another property, and two messages that are refused."""
     publish(pipeline, 18.5)
     publish(pipeline, 99, at=START + 900)
     publish(pipeline, 2.5, name="00065", at=START + 1800)
@@ -111,7 +112,7 @@ def test_figures(pipeline):
 
 
 def test_a_slow_reader_holds_up_nobody(pipeline):
-    """Published messages never wait for ir-tap; each observation is written or counted as missed."""
+    """A slow reader never delays published messages. ir-tap writes each observation or counts it as missed."""
     pipeline.declare()
     channel = pipeline.connect()
     channel.confirm_delivery()
@@ -142,7 +143,7 @@ def test_what_cannot_help_ends_it(pipeline):
 
 @pytest.mark.parametrize("show", ("all", "rejected"))
 def test_who_may_not_listen_to_refusals(front, tmp_path, show):
-    """The user `viewer` sees published observations, and a message that refusals are not shown."""
+    """The user `viewer` sees published observations, and a message that it may not see refusals."""
     with harness.FrontPipeline(front, tmp_path) as pipeline:
         pipeline.init()
         address = f"amqp://viewer@{front.balancer.address('consumers')}"

@@ -1,5 +1,5 @@
-"""Unconfirmed messages delay only their own motes. The broker is a fake, because a real one cannot withhold chosen
-confirms."""
+"""Messages that the broker does not confirm delay only their own motes. The broker is a fake, because a real one cannot
+withhold chosen confirms."""
 
 import concurrent.futures
 import contextlib
@@ -52,7 +52,7 @@ class Setting:
         return gateway
 
     def pack(self, mote, size=0):
-        """A new one, filled up with spaces."""
+        """Makes a new pack of this size; the rest of it is spaces."""
         self.count += 1
         return json.dumps([{"n": f"{mote}/00010", "u": "Cel", "t": 1320500000, "v": self.count}]).encode().ljust(size)
 
@@ -63,7 +63,7 @@ class Setting:
         return ask(self.gateways[-1], self.tokens[mote], body or self.pack(mote), content_type)
 
     def reason(self, mote, body=None, content_type=SENML_JSON):
-        """Returns the reason of a 503, or None for a 202."""
+        """Sends a request. Returns None if it was accepted (202), or the reason of a 503."""
         answer = self.ask(mote, body, content_type)
         if answer.code == 202:
             return None
@@ -72,7 +72,7 @@ class Setting:
 
     @contextlib.contextmanager
     def meanwhile(self, mote, body=None, content_type=SENML_JSON):
-        """Sends the request in the background; the answer is read later."""
+        """Sends a request without waiting for the answer, which is read later."""
         with Client(self.gateways[-1]) as client:
             client.send(request(self.tokens[mote], body or self.pack(mote), content_type))
             yield client
@@ -95,7 +95,7 @@ def setting(tmp_path):
 
 
 def test_one_mote_waits_and_the_others_do_not(setting):
-    """Others are served, however many messages and bytes follow the unconfirmed one."""
+    """While a message of one mote is unconfirmed, other motes are served, however many messages and bytes they send."""
     gateway = setting.gateway()
     setting.hold(STUCK)
     with setting.meanwhile(STUCK) as client:
@@ -120,7 +120,7 @@ def test_one_mote_waits_and_the_others_do_not(setting):
 
 
 def test_nothing_is_confirmed(setting):
-    """If nothing is confirmed, the gateway is not ready until something is."""
+    """When nothing is confirmed, the gateway is not ready. It is ready again when a confirm arrives."""
     gateway = setting.gateway("--timeout=60s")
     assert setting.reason(OTHER) is None
     setting.broker.fate = lambda key: "hold"
@@ -136,7 +136,7 @@ def test_nothing_is_confirmed(setting):
 
 
 def test_a_silent_connection_ends(setting):
-    """If the broker stays silent on a new connection too, motes are asked to retry later."""
+    """The gateway tries a new connection. If the broker is silent there, too, motes are asked to retry later."""
     gateway = setting.gateway("--timeout=1s")
     assert setting.reason("other-2") is None
     setting.hold(STUCK, OTHER)
@@ -150,7 +150,7 @@ def test_a_silent_connection_ends(setting):
 
 
 def test_one_silent_mote_tells_nothing_of_the_others(setting):
-    """If nobody else sends, the gateway stays ready and keeps its connection."""
+    """Only one mote sends, and its message is not confirmed. The gateway stays ready and keeps its connection."""
     gateway = setting.gateway("--timeout=1s", "--confirm-timeout=3s")
     assert setting.reason(OTHER) is None
     setting.hold(STUCK)
@@ -168,7 +168,7 @@ def select_readable(client):
 
 
 def test_what_one_mote_has_open_is_bounded(setting):
-    """A request with more packs than the limit is processed in parts; meanwhile only its mote waits."""
+    """A request with more packs than the limit is processed in parts. Meanwhile only its mote waits."""
     gateway = setting.gateway("--mote-messages=10", "--mote-wait=30s", "--confirm-timeout=30s")
     assert len(setting.ask(OTHER, setting.lines(OTHER, 500), LINES).ids) == 500
     setting.hold(STUCK)
@@ -201,7 +201,8 @@ def test_one_pack_of_many_is_not_confirmed(setting):
 
 
 def test_those_that_wait_hold_at_most_half(setting):
-    """Messages over the limit are given up, the oldest first, and other motes always have room."""
+    """Unconfirmed messages may occupy half of the window. Beyond that the oldest are given up, so other motes always
+    have room."""
     gateway = setting.gateway("--confirm-timeout=20s")
     stuck = MOTES[3:23]
     setting.hold(*stuck)
@@ -216,7 +217,8 @@ def test_those_that_wait_hold_at_most_half(setting):
 
 
 def test_one_partition_of_eight(setting):
-    """Under load: no message of another partition fails, and all motes of the hung one get an answer at once."""
+    """One of eight partitions hangs under load. No message of another partition fails, and all motes of the hanging one
+    are answered at once."""
     gateway = setting.gateway("--confirm-timeout=1s")
     partition = {mote: zlib.crc32(mote.encode()) % 8 for mote in MOTES}
     stuck = [mote for mote in MOTES if partition[mote] == partition[STUCK]]
@@ -242,7 +244,8 @@ def test_one_partition_of_eight(setting):
 
 
 def test_nothing_at_all_is_confirmed_under_load(setting):
-    """A second connection is tried; if it is silent too, the gateway is not ready, and finally reconnects."""
+    """The gateway tries a second connection. When this is silent, too, the gateway is not ready, and finally connects
+    again."""
     gateway = setting.gateway("--timeout=4s", "--confirm-timeout=20s")
     assert setting.reason(OTHER) is None
     setting.broker.fate = lambda key: "hold"
@@ -257,8 +260,8 @@ def test_nothing_at_all_is_confirmed_under_load(setting):
 
 
 def test_a_queue_that_hangs(make_pipeline):
-    """With a real broker one queue of eight hangs. RabbitMQ then blocks every connection with a few dozen messages for
-    it, so messages of other queues must use another connection."""
+    """With a real broker, one of eight queues hangs. RabbitMQ blocks a connection once it has sent a few dozen messages
+    for this queue, so messages for other queues must use another connection."""
     pipeline = make_pipeline().init()
     motes = MOTES[3:]
     pipeline.issue(*motes)
@@ -301,7 +304,7 @@ def test_a_queue_that_hangs(make_pipeline):
         assert gateway.metric("ir_broker_set_aside_total") >= 1
         assert gateway.get("/readyz")[0] == 200
         sender.join()
-    # A late message may still be open, and its mote may start to wait after all others have finished.
+    # One late message may still be unconfirmed. Its mote may then start to wait after all others have finished.
     harness.wait_for(lambda: set(codes(motes, 1)) == {202}, "all motes to be served again")
     assert gateway.stop() == 0
 
@@ -333,7 +336,7 @@ def test_nacks_renew_the_connection_and_hold_up_nobody(setting):
 
 
 def test_a_broker_that_is_lost_while_it_blocks(setting):
-    """The broker had not confirmed everything; the connection ends anyway."""
+    """The broker blocks before it has confirmed everything. The connection ends anyway."""
     gateway = setting.gateway("--confirm-timeout=10s")
     setting.hold(STUCK)
     with setting.meanwhile(STUCK) as client:
@@ -349,7 +352,7 @@ def test_a_broker_that_is_lost_while_it_blocks(setting):
 
 
 def test_a_broker_that_does_not_tell_of_its_exchange(setting):
-    """It still accepts messages."""
+    """The broker does not answer whether its exchange exists. The gateway accepts messages anyway."""
     setting.broker.unanswered = ((40, 10),)
     gateway = setting.gateway()
     assert setting.reason(OTHER) is None
@@ -357,7 +360,8 @@ def test_a_broker_that_does_not_tell_of_its_exchange(setting):
 
 
 def test_a_broker_that_does_not_tell_how_large_a_message_may_be(setting):
-    """The size limit is queried once, before the gateway is ready; then messages of every size pass without a pause."""
+    """The gateway asks for the size limit once, before it is ready. If the broker does not answer, messages of every
+    size are sent, without a pause for another attempt."""
     setting.broker.mute = True
     gateway = setting.gateway("--timeout=1s", "--confirm-timeout=30s")
     assert setting.broker.tried == 1
@@ -370,17 +374,17 @@ def test_a_broker_that_does_not_tell_how_large_a_message_may_be(setting):
         setting.hold()
         setting.broker.release()
         assert client.answer().code == 202
-    assert setting.broker.tried == 1, "a size was tried while messages flowed"
+    assert setting.broker.tried == 1, "the limit was queried again while messages flowed"
     setting.broker.disconnect()
     harness.wait_for(lambda: setting.metric("ir_broker_reconnects_total") == 1, "a new connection")
     gateway.await_ready()
     assert setting.reason(OTHER, setting.pack(OTHER, 900_000)) is None
-    assert setting.broker.tried == 1, "it was asked again within a minute"
+    assert setting.broker.tried == 1, "the limit was queried again within a minute"
     assert gateway.stop() == 0
 
 
 def test_stopping_with_unconfirmed_messages(setting):
-    """Accepted requests are answered when their time is over; a part that was never sent does not block the stop."""
+    """Accepted requests are answered when their time is over. A part that was never sent does not delay the stop."""
     gateway = setting.gateway("--mote-messages=10")
     setting.hold(STUCK)
     with setting.meanwhile(STUCK, setting.lines(STUCK, 100), LINES) as client:
@@ -390,12 +394,13 @@ def test_stopping_with_unconfirmed_messages(setting):
         assert gateway.process.wait(60) == 0, gateway.text()
 
 
-# The tests' build exits with another status if a byte leaks.
+# If the gateway of the tests' build leaks a byte, it exits with another status.
 
 
 @pytest.mark.parametrize("twice", [True, False], ids=["second-signal", "stop-timeout"])
 def test_an_end_with_open_connections_leaves_nothing_behind(setting, twice):
-    """Unanswered requests of one pack and of many, one whose client disconnected, half a request, and none at all."""
+    """The gateway stops with unanswered requests of one pack and of many, one whose client disconnected, half a
+    request, and an idle connection."""
     gateway = setting.gateway("--confirm-timeout=60s", "--stop-timeout=1s", "--mote-messages=10")
     setting.hold(STUCK, OTHER, "other-2")
     with contextlib.ExitStack() as stack:
@@ -415,7 +420,7 @@ def test_an_end_with_open_connections_leaves_nothing_behind(setting, twice):
 
 @pytest.mark.parametrize("wrong", ["--listen", "--tokens"])
 def test_a_start_that_fails_leaves_nothing_behind(setting, wrong):
-    """A port in use, a missing file."""
+    """The start fails because a port is in use, or because a file is missing."""
     gateway = setting.gateway()
     value = {"--listen": gateway.address.removeprefix("http://"), "--tokens": "none"}
     second = setting.gateway(f"{wrong}={value[wrong]}", wait=False)

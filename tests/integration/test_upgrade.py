@@ -1,6 +1,6 @@
-"""The upgrade from RabbitMQ 3 to 4 as in docs/howto/upgrade.md: a second cluster beside the old one, with the balancer
-in front, while motes send over AMQP, MQTT and HTTP. Nothing is missing, nothing is stored twice, and each mote's order is
-kept."""
+"""The upgrade from RabbitMQ 3 to 4 as in docs/howto/upgrade.md: a second cluster runs beside the old one, with the
+balancer in front, while motes send over AMQP, MQTT and HTTP. Nothing is missing, nothing is stored twice, and each
+mote's order is kept."""
 
 import contextlib
 import json
@@ -57,7 +57,7 @@ def test_check_data(tmp_path, flags, version, says):
 
 
 def both_series():
-    """Root folders of RabbitMQ 3 and 4."""
+    """The root folders of RabbitMQ 3 and 4."""
     roots = sorted((None, harness.other_root()), key=harness.series_of)
     if harness.series_of(roots[0]) >= (3, 13) or harness.series_of(roots[1]) < (4, 0):
         pytest.skip("neither the host nor IR_RABBITMQ_ROOT has a RabbitMQ before 3.13, or both have one")
@@ -79,7 +79,7 @@ def test_the_new_series_is_not_started_on_old_data(tmp_path):
 
 @pytest.fixture
 def monitored(pipeline, broker):
-    """The part of the shared broker that belongs to this test, as the user `monitor` sees it."""
+    """This test's part of the shared broker, as the user `monitor` sees it."""
     broker.api("PUT", "users/monitor", {"password": "secret", "tags": "monitoring"})
     broker.api("PUT", f"permissions/{pipeline.host}/monitor", {"configure": "^$", "write": "^$", "read": "^$"})
     yield [cluster.list_of_nodes.Broker("old", servers.HOST, "1", "1", str(broker.ports[2]), "1", "old@localhost")]
@@ -87,7 +87,8 @@ def monitored(pipeline, broker):
 
 
 def test_drained(pipeline, monitored, monkeypatch):
-    """Waiting messages, messages held by a worker, and remaining senders prevent the removal."""
+    """The old cluster may not be removed while messages wait, a worker holds messages, or a sender is still
+    connected."""
     def await_line(text):
         harness.wait_for(lambda: any(text in each for each in drained.look(monitored, "secret", drained.everything)), text)
 
@@ -104,7 +105,7 @@ def test_drained(pipeline, monitored, monkeypatch):
 
 
 def test_drained_passes_over_the_brokers_own_connections(front):
-    """Connections that stay as long as the broker does."""
+    """RabbitMQ keeps connections of its own as long as it runs. They do not prevent the removal."""
     one, password = front.cluster.nodes.brokers[0], front.cluster.passwords["monitor"]
 
     def own():
@@ -179,7 +180,7 @@ class Upgrade:
         self.new.passwords_file = self.old.passwords_file
 
     def start(self):
-        """The new cluster, with the definitions of the old one."""
+        """Starts the new cluster with the definitions of the old one."""
         self.new.start()
         exported, imported = (each.members[0].directory / "objects.json" for each in (self.old, self.new))
         self.old.members[0].control("export_definitions", str(exported))
@@ -194,7 +195,7 @@ class Upgrade:
         self.stack.balancer.reload()
 
     def move_consumers(self):
-        """Called when the old cluster is empty and no longer needed."""
+        """Moves the consumers. Called when the old cluster is empty and no longer needed."""
         nodes = self.old.nodes
         assert drained.drained(nodes.draining, self.old.passwords["monitor"], 200) is None
         nodes.draining = []
@@ -207,8 +208,8 @@ class Upgrade:
 
 
 def assert_order(seen, stored):
-    """`seen` holds (mote, raw id) as published. Asserts that each mote's arrivals, and the times that it sent,
-    increase."""
+    """Asserts that the arrivals of each mote increase, and so do the times that it sent. `seen`: (mote, raw id) in the
+    order of publication."""
     last = {}
     for mote, raw_id in seen:
         body, arrival = stored[raw_id]
@@ -234,7 +235,7 @@ def test_upgrade_under_load(tmp_path, count):
         subscriber.start()
         stack.callback(subscriber.finish)
         moves = [(4, upgrade.move_senders), (5, upgrade.move_consumers)]
-        # The generator's queue ends with the old cluster, so it cannot check the order.
+        # The generator's queue is deleted with the old cluster, so the generator cannot check the order.
         faulty.send("mix", moves, seconds=60, probing=True)
         assert faulty.rejected() == 0
         stored = {str(uuid.UUID(bytes=key)): (body, at) for body, at, key in faulty.arrivals()}

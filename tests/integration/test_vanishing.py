@@ -1,5 +1,5 @@
-"""The files of the stores are removed, moved and replaced while workers run: nothing is acknowledged that is not
-stored, /readyz and the log say what happened, and work continues when the files are back or new ones are set up."""
+"""Files of the stores are removed, moved and replaced while workers run. The worker acknowledges only what is stored;
+/readyz and the log say what happened. Work continues when the files are back or new ones are set up."""
 
 import contextlib
 import shutil
@@ -22,7 +22,7 @@ def await_not_ready(worker, text):
 
 
 def stored(pipeline, messages):
-    """Which of the messages' observations are in (the documents, the graph)."""
+    """Returns which of the messages' observations are in the documents, and which in the graph."""
     ids = {identity for message in messages for identity in message.ids}
     return len(ids & set(pipeline.sqlite_ids())), len(ids & set(pipeline.nquads_ids())), len(ids)
 
@@ -47,7 +47,8 @@ def remove_graph(pipeline):
 
 @pytest.mark.parametrize("remove, path", [(remove_database, "documents.sqlite"), (remove_graph, "graph")])
 def test_removed_and_set_up_again(pipeline, messages, remove, path):
-    """The worker is idle when it happens; later messages wait for the new store and are all stored."""
+    """The files are removed while the worker is idle. Later messages wait for the new store, and all are stored in
+    it."""
     workers = [pipeline.worker(name=f"w{n}") for n in range(2)]
     send(pipeline, messages[:100])
     pipeline.drain()
@@ -67,7 +68,8 @@ def test_removed_and_set_up_again(pipeline, messages, remove, path):
 
 
 def test_removed_under_load(pipeline, messages):
-    """Everything acknowledged after the new store exists is in it, including messages in progress at the time."""
+    """The files are removed under load. Everything acknowledged after the new store exists is in it, including messages
+    that were in progress at that moment."""
     worker = pipeline.worker()
     send(pipeline, messages[:50])
     pipeline.drain()
@@ -85,7 +87,7 @@ def test_removed_under_load(pipeline, messages):
 
 
 def test_moved_and_back(pipeline, messages):
-    """The folder of both stores is moved away while messages arrive, and moved back: nothing is missing or
+    """The folder of both stores is moved away while messages arrive, and moved back. Nothing is missing or
     duplicated."""
     inside = pipeline.directory / "stores"
     inside.mkdir()
@@ -107,8 +109,8 @@ def test_moved_and_back(pipeline, messages):
 
 
 def test_older_copy_written_over_it(pipeline, messages):
-    """The database's file is overwritten in place with its earlier content: later data are missing, and this is
-    reported."""
+    """The database's file is overwritten with its earlier content. Later data are missing, and the worker reports
+    this."""
     path = pipeline.directory / "documents.sqlite"
     older = pipeline.directory / "older"
     worker = pipeline.worker()
@@ -127,7 +129,7 @@ def test_older_copy_written_over_it(pipeline, messages):
 
 
 def test_log_removed(pipeline, messages):
-    """The database's -wal file is removed by hand under load: its content is still stored."""
+    """The database's -wal file is removed by hand under load. Its content is still stored."""
     worker = pipeline.worker()
     for n in range(4):
         send(pipeline, messages[100 * n : 100 * n + 50])
@@ -142,7 +144,7 @@ def test_log_removed(pipeline, messages):
 
 @pytest.mark.parametrize("remove, path", [(remove_database, "documents.sqlite"), (remove_graph, "graph")])
 def test_what_was_set_up_is_not_set_up_silently(pipeline, remove, path):
-    """init --again, as a deployment calls it, changes nothing that exists and creates nothing that is missing."""
+    """A deployment calls init --again. This changes no store that exists, and does not replace one that is missing."""
     pipeline.run("ir-store", "init", "--again", *pipeline.stores())
     remove(pipeline)
     status, _, errors = pipeline.call("ir-store", "init", "--again", *pipeline.stores())
@@ -153,7 +155,8 @@ def test_what_was_set_up_is_not_set_up_silently(pipeline, remove, path):
 
 
 def test_servers_that_were_set_up(make_pipeline, mongodb, tmp_path_factory):
-    """Servers that lost their data: a database without its setup note, a dataset without a registry."""
+    """init --again refuses servers that were set up and lost their data: a database without the mark of its setup, a
+    dataset without a registry."""
     with servers.Oxigraph(tmp_path_factory.mktemp("emptied")) as oxigraph:
         pipeline = make_pipeline(documents=mongodb.uri.replace("/river", "/again"), graph=oxigraph.uri)
         for part, says in (("documents", "documents mongodb"), ("graph", "graph")):
@@ -171,8 +174,8 @@ def number_in(answer, key):
 
 
 def test_mongodb_comes_back_empty(make_pipeline, tmp_path_factory, messages):
-    """The worker does not check for each batch whether the store is the one that was set up; still, nothing is
-    acknowledged into another one."""
+    """The worker does not ask MongoDB for each batch whether the database is still the one that was set up.
+    Nevertheless, it acknowledges nothing that was written to another one."""
     with servers.MongoDB(tmp_path_factory.mktemp("own-mongod")) as mongod:
         pipeline = make_pipeline(documents=mongod.uri, graph="null:").init()
         worker = pipeline.worker("--batch-observations=1")
@@ -192,12 +195,12 @@ def test_mongodb_comes_back_empty(make_pipeline, tmp_path_factory, messages):
         init_stores(pipeline)
         pipeline.drain(120)
         worker.await_ready()
-        mongod.command({"dropDatabase": 1}, "river")  # while it runs, and keeps its connections
+        mongod.command({"dropDatabase": 1}, "river")  # MongoDB keeps running and keeps its connections
         await_not_ready(worker, "not the one that was set up")
 
 
 def test_the_first_member_of_a_replica_set_is_gone(make_pipeline, tmp_path_factory, messages):
-    """The others have a primary, so stores are set up and workers start."""
+    """The remaining members have a primary, so stores can be set up and workers start."""
     with servers.MongoDB(tmp_path_factory.mktemp("own-mongod")) as mongod:
         gone = f"{servers.HOST}:{servers.free_ports(1)[0]}"
         pipeline = make_pipeline(documents=mongod.uri.replace("//", f"//{gone},"), graph="null:").init()
@@ -207,8 +210,8 @@ def test_the_first_member_of_a_replica_set_is_gone(make_pipeline, tmp_path_facto
 
 
 def test_graph_server_comes_back_empty(make_pipeline, tmp_path_factory, messages):
-    """The data are lost together with the registry: this is reported, and nothing is stored in the empty dataset before
-    it is set up."""
+    """A graph server comes back empty: its registry is missing, too. The worker reports this and stores nothing before
+    the server is set up again."""
     with servers.Oxigraph(tmp_path_factory.mktemp("own-oxigraph")) as oxigraph:
         pipeline = make_pipeline(graph=oxigraph.uri, settings=["--timeout=3s"]).init()
         worker = pipeline.worker()

@@ -1,5 +1,5 @@
-"""ir-store verify, for packs whose times count from their arrival: every protocol, stores that were tampered with, and
-ledgers that were cut off."""
+"""ir-store verify, for packs with times relative to their arrival: with every protocol, with stores that were tampered
+with, and with truncated ledgers."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PATIENT = "--late-bound=60s"
 
 
 class Way:
-    """A pipeline with simulated motes, behind AMQP, MQTT and HTTP."""
+    """A pipeline with simulated motes that send over AMQP, MQTT and HTTP."""
 
     def __init__(self, pipeline, directory):
         self.pipeline, self.directory = pipeline, directory
@@ -44,7 +44,7 @@ class Way:
                 f"--mote-tokens={self.directory / 'tokens.txt'}", PATIENT, *more]
 
     def begin(self, *more):
-        """The generator as a process that keeps running."""
+        """Starts the generator in the background; returns its process."""
         return subprocess.Popen([harness.BUILD / "ir-loadgen", *self.words(*more)], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=self.directory,
                                 env={**os.environ, "IR_MQTT_PASSWORD": "guest"})
@@ -95,7 +95,7 @@ def lines(ledger):
 
 @pytest.mark.parametrize("store, format", [("sqlite", "json"), ("mongodb", "cbor")])
 def test_every_protocol(make_way, mongodb, store, format):
-    """Packs with absolute, relative and no times, with and without names: everything sent is stored once and was
+    """Packs with absolute, relative and no times, with and without names. Everything sent is stored once and
     published."""
     way = make_way(**({"documents": mongodb.uri} if store == "mongodb" else {}))
     if store == "mongodb":
@@ -120,8 +120,8 @@ def test_every_protocol(make_way, mongodb, store, format):
 
 
 def test_the_same_reading_again(make_way):
-    """A mote without a clock whose reading never changes: each message is a separate observation. A thread sends one
-    after the other, so that no two messages of a mote arrive within the same millisecond."""
+    """A mote without a clock sends the same reading again and again. Each message is a separate observation. One thread
+    sends them one after the other, so that no two messages of a mote arrive within the same millisecond."""
     way = make_way()
     way.pipeline.worker()
     status, summary, errors = way.send("--clockless-share=1", "--repeated-share=1", "--messages=600",
@@ -133,7 +133,8 @@ def test_the_same_reading_again(make_way):
 
 
 def test_workers_killed_under_load(make_way):
-    """Workers are killed repeatedly while motes send by all protocols: nothing is missing, nothing is stored twice."""
+    """Workers are killed repeatedly while motes send over all protocols. Nothing is missing, and nothing is stored
+    twice."""
     way = make_way()
     way.pipeline.worker(name="first")
     loadgen = way.begin(*SHARES, "--messages=4000", "--rate=3000", "--no-wait")
@@ -150,7 +151,7 @@ def test_workers_killed_under_load(make_way):
 
 @pytest.fixture
 def stored(make_way):
-    """The data that one run left, without a worker."""
+    """The stores after one run; no worker is running."""
     way = make_way()
     way.pipeline.worker()
     status, summary, errors = way.send("--relative-share=0.5", "--clockless-share=0.5", "--named-share=0.5",
@@ -168,7 +169,7 @@ def tamper(way, *statements):
 
 
 def find_raw(way, content):
-    """Returns SQL that selects the id of a message, from the ledger's data about it."""
+    """Returns the id, as an SQL literal, of the message that the ledger calls `content` (mote and body)."""
     return next(f"X'{bytes(row).hex()}'" for row, mote, body in way.pipeline.sqlite("SELECT id, mote, body FROM raw")
                 if str(harness.raw_id(mote, bytes(body), kind="plain")) == content)
 
@@ -180,7 +181,7 @@ def test_an_observation_that_is_gone(stored):
 
 
 def test_an_observation_with_another_time(stored):
-    """Makes data like a worker that counts from its own clock."""
+    """Adds an observation with a wrong time, as a worker would that used its own clock instead of the arrival."""
     columns = [row[1] for row in stored.pipeline.sqlite("PRAGMA table_info(observations)")]
     taken = {"id": "randomblob(16)", "time_ns": "time_ns + 1000000"}
     values = ", ".join(taken.get(column, column) for column in columns)
@@ -198,7 +199,7 @@ def test_a_message_that_is_gone(stored):
 
 
 def test_an_arrival_that_was_changed(stored):
-    """Changes a stored message so that its id and observations no longer follow from it."""
+    """Changes the arrival of a stored message, so that its id and its observations no longer follow from it."""
     unnamed = next(line[1] for line in lines(stored.ledger) if len(line) == 6)
     tamper(stored, f"UPDATE raw SET received_ns = received_ns + 1000000 WHERE id = {find_raw(stored, unnamed)}")
     status, verdict = stored.verdict()
@@ -216,7 +217,8 @@ def test_documents_that_are_not_kept(stored):
 
 
 def test_generator_that_is_killed(make_way):
-    """Entries of the ledger are compared with the stores; items that it does not list are no error."""
+    """The generator is killed, so its ledger is truncated. The entries that exist are compared with the stores. Stored
+    items that are not listed are no error."""
     way = make_way()
     way.pipeline.worker()
     loadgen = way.begin(*SHARES, "--rate=3000", "--duration=60s")

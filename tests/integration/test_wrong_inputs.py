@@ -1,5 +1,5 @@
 """A table of wrong inputs: impossible commands, variables and settings, each with its one-line error message and the
-exit status. For a setting that can be wrong in a new way, add a row."""
+exit status. If a setting can be wrong in a new way, add a row."""
 
 import os
 import signal
@@ -19,11 +19,11 @@ AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 class Row(NamedTuple):
-    words: str  # a command, run in the project's root; {dir}: an existing folder for this row only
-    says: str  # text in the only line on standard error
+    words: str  # a command, run in the project's root; {dir} is a folder for this row only
+    says: str  # part of the only line on standard error
     status: int = 2
     environment: dict = {}
-    text: str = ""  # of the file {dir}/input
+    text: str = ""  # the content of {dir}/input
 
 
 SENSOR = """@prefix ir: <https://intelligent-river.example/ns#> . @prefix sosa: <http://www.w3.org/ns/sosa/> .
@@ -160,7 +160,7 @@ ROWS = [
 
 
 def answer(row, folder, before=()):
-    """Returns (status, lines on standard error)."""
+    """Runs the command of a row; returns (exit status, lines on standard error)."""
     Path(folder, "input").write_text(row.text, encoding="utf-8")
     Path(folder, "empty.ttl").touch()
     words = [each.format(dir=folder) for each in row.words.split()]
@@ -230,7 +230,8 @@ def test_a_disk_that_takes_nothing(tmp_path, options, says):
 
 @root_only
 def test_a_database_where_nothing_can_be_made(tmp_path):
-    """SQLite itself reports that the file does not exist."""
+    """If SQLite cannot create the file, it reports only that the file does not exist. The message gives the real
+    reason."""
     row = Row(f"ir-store init --documents sqlite:{{dir}}/d.sqlite --graph null: --registry {REGISTRY}", "", 1)
     mount = f'mount -t tmpfs -o ro none {tmp_path} && exec "$0" "$@"'
     said = refused(row, tmp_path, ["unshare", "--mount", "sh", "-ec", mount])
@@ -245,7 +246,7 @@ def test_output_that_cannot_be_written(words, tmp_path):
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
 def test_a_locale_without_the_character(locale, tmp_path):
-    """Characters that the locale lacks are replaced."""
+    """Characters that the locale does not have are replaced."""
     script = r"import sys; sys.path.insert(0, 'ingest'); import guard; guard.run('x', lambda: print('10.0 \u00b5s \u2013 \u2026'))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False,
                           env={**os.environ, "LC_ALL": locale, "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})
@@ -282,14 +283,15 @@ def test_ctrl_c_while_a_program_starts(words, module, tmp_path):
 
 
 def scripts():
-    """Those that somebody may call by hand."""
+    """Returns all scripts that somebody may call by hand."""
     listed = subprocess.check_output(["git", "-C", ROOT, "ls-files", "--stage"], text=True).splitlines()
     executable = [line.split("\t")[1] for line in listed if line.startswith("100755")]
     inside = ("examples/", "platforms/appliance/", "platforms/xen/hotplug/", "platforms/xen/nested/dom0", "platforms/xen/nested/initrd",
               "tests/packages/inside", "tests/packages/started", ".ci/")
     python = [line.split("\t")[1] for line in listed if line.endswith(".py")]
     main = [each for each in python if '\nif __name__ == "__main__"' in (ROOT / each).read_text(encoding="utf-8")]
-    left_out = ("bench/peers/", "tests/data/", "tests/platforms/xen_verbs", "bench/poison")  # want packages of their own, or dom0
+    left_out = ("bench/peers/", "tests/data/", "tests/platforms/xen_verbs", "bench/poison")  # need packages of their
+                                                                                             # own, or Xen's dom0
     return sorted({each for each in [*executable, *main] if not each.startswith((*inside, *left_out))})
 
 

@@ -1,5 +1,5 @@
-"""Xen without a hypervisor: the xl configuration of every profile and kind, refusals and their reasons, parsing of xl's
-output, and `check` on a host without Xen. Guests run in `make test-xen`."""
+"""Xen without a hypervisor: the xl configuration of every profile and kind of guest, refusals with their reasons,
+parsing of xl's output, and `check` on a host without Xen. `make test-xen` runs whole guests."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from platforms.xen import config, disk, host, live, xl  # noqa: E402
 
 PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("*.conf"))
 KINDS = ("pv", "pvh", "hvm")
-# Profiles that no Xen guest can have; `e1000-ide` is for hvm.
+# Profiles that no Xen guest can have. `e1000-ide` is possible for HVM guests only.
 REFUSED = {"hugepages", "hugepages-transparent", "io-throttle", "ksm", "pinned-vm", "virtio", "virtio-scsi"}
 DISKS = [("qcow2", "/lab/disk.qcow2", True), ("raw", "/lab/payload.img", False)]
 
@@ -30,7 +30,7 @@ def guest(asked=None, kind="pv", profile="bridge", **sizes):
 
 
 def written(made, disks=None):
-    """Returns {key: text} of its configuration."""
+    """Returns the guest's configuration as {key: text}."""
     config.require_possible(made)
     places = config.Places("ir0000-one", "/lab/vmlinuz", "/lab/initrd", disks or DISKS, "ir0000-br", "ir0000-g64", "/lab/console")
     lines = config.write(made, places).splitlines()
