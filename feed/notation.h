@@ -30,8 +30,7 @@ bool ir_notation_clashes(ir_notation_t notation);
 
 /* Parses a decimal number; nothing may follow it. Groups after a thousands separator must have
  * three digits, so that a decimal sign is never mistaken for a separator. `text` is UTF-8, or ASCII
- * of any encoding.
- *  */
+ * of any encoding. */
 bool ir_notation_read(ir_view_t text, ir_notation_t notation, double *number);
 
 /* The end of a message about a text that is not a number: "; as a number it needs …" with the

@@ -56,8 +56,7 @@ ir_outlet_state_t ir_outlet_state(const ir_outlet_t *outlet);
 uint64_t ir_outlet_reconnects(const ir_outlet_t *outlet);
 
 /* Any thread. Whether messages are open and the broker has answered for none at all for longer than
- * late_ns. One mote's silence is not enough if the last answered message was of another mote.
- *  */
+ * late_ns. One mote's silence is not enough if the last answered message was of another mote. */
 bool ir_outlet_stalled(const ir_outlet_t *outlet);
 
 /* Any thread. The number of waiting motes, of their open messages, and of messages given up to make

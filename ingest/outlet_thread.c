@@ -315,8 +315,7 @@ static void set_aside(ir_outlet_t *outlet) {
 }
 
 /* Processes the answers on connections that are set aside. Ends those without open messages, lost
- * ones, and those whose time is over.
- *  */
+ * ones, and those whose time is over. */
 static void look_aside(ir_outlet_t *outlet) {
     ir_error_t error;
     for (size_t i = outlet->n_asides; i-- > 0;) {

@@ -72,7 +72,7 @@ void ir_ledger_free(ir_ledger_t *ledger);
  * message with relative times. An id counts once, and must be stored if any ledger says so; items
  * of a `known` ledger may be stored, but need not. Of a truncated ledger the complete lines are
  * used; then an id that is not in it is not certainly foreign. IR_ERR_SYNTAX names file and line.
- *  */
+ */
 ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, bool known,
                           ir_ledger_extent_t *extent, ir_error_t *error);
 

@@ -6,8 +6,7 @@
 
 /* The distance between nodes, and their standard deviation. The latter is the square root of 3/2
  * times the chain's share of the variance, because linear interpolation keeps 2/3 of the nodes'
- * variance on average.
- *  */
+ * variance on average. */
 static const struct {
     int64_t step_ms;
     double deviation;

@@ -1,6 +1,5 @@
 /* Finds where statements of Turtle end, for a reader that could not parse one. Private to this
- * folder.
- *  */
+ * folder. */
 #ifndef IR_OBSERVATION_TURTLE_SCAN_H
 #define IR_OBSERVATION_TURTLE_SCAN_H
 

@@ -53,8 +53,7 @@ ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int
 
 /* Shows the amount of data that the selected motes (options->mote, a pattern; empty: all) sent in
  * the options' time range. With options->yes, it removes them from both stores. Can also remove
- * only parts of the graph (purge.c).
- *  */
+ * only parts of the graph (purge.c). */
 ir_status_t ir_store_purge(const ir_stores_t *stores, ir_error_t *error);
 
 /* Saves both stores, and the files of options->with, into a new folder in the only argument

@@ -12,7 +12,7 @@ size_t __sanitizer_get_allocated_size(const volatile void *memory);
 
 static _Thread_local struct {
     bool on;
-    ptrdiff_t live, most, allowed; /* bytes; negative when earlier allocations are freed */
+    ptrdiff_t live, most, allowed; /* bytes; negative after earlier blocks were freed */
     size_t fixed, size;
 } watch;
 

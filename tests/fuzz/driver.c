@@ -1,5 +1,5 @@
-/* Replaces libFuzzer in make test, which needs no clang: tries a number of mutations of the files
- * in a folder (seeds.py), with a seeded random generator.
+/* Replaces libFuzzer, so that make test needs no clang. It tries ROUNDS mutations of the files in
+ * FOLDER (made by seeds.py), with a seeded random generator.
  *
  * fuzz_NAME ROUNDS FOLDER */
 #include "tests/fuzz/fuzz.h"

@@ -1,6 +1,6 @@
 /* The properties and headers of a message in wire format (the content header without its first 12
- * bytes), decoded as in the worker: by the library, then by our code. The body is a pack with times
- * relative to the arrival. */
+ * bytes). They are decoded as in the worker: first by the library, then by our code. The body is a
+ * pack with times relative to the arrival. */
 #include "broker/arrival.h"
 #include "broker/assembly.h"
 #include "broker/rabbitmq_c.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define FIXED ((size_t)1024 * 1024) /* a batch has two arenas of 256 KiB */
-#define FACTOR 64                   /* an entry of a table takes 40 bytes, and has at least two */
+#define FACTOR 64                   /* a header takes two bytes of input, and 40 in memory */
 #define BODY_LIMIT 4096
 #define REGISTRY "tests/data/annotate/lake.ttl"
 #define TRUSTED "gateway, river"
@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ir_registry_t *registry;
     ir_error_t error;
     if (registry == NULL && ir_registry_load(REGISTRY, &registry, NULL, &error) != IR_OK) {
-        abort(); /* missing if the program does not run in the root of the source tree */
+        abort(); /* missing if not run in the root of the source tree */
     }
     amqp_pool_t pool;
     void *decoded = NULL;

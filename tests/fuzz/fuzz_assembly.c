@@ -1,5 +1,5 @@
 /* AMQP frames of one channel, assembled into messages: the input chooses frames and their content.
- *  */
+ */
 #include "broker/assembly.h"
 #include "broker/rabbitmq_c.h"
 #include "tests/fuzz/fuzz.h"

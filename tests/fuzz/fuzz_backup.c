@@ -1,5 +1,5 @@
-/* The files of a backup, as `ir-store restore` reads them: checksums, MongoDB documents, and
- * statements; plain or compressed with gzip. */
+/* The files of a backup, as `ir-store restore` reads them: checksums, MongoDB documents and
+ * statements, plain or compressed with gzip. */
 #include "store/backup/bson_stream.h"
 #include "store/backup/file.h"
 #include "store/backup/sums.h"

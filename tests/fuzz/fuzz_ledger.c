@@ -1,4 +1,4 @@
-/* A ledger, and its comparison with its own content. */
+/* A ledger, compared with its own content. */
 #include "store/ledger.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* Logger files of every table format. Whatever they contain, the packs do not depend on the sizes
- * of reads, and each pack is SenML that the gateway would accept. */
+/* Logger files of every table format. The packs do not depend on the sizes of the reads, and each
+ * pack is SenML that the gateway would accept. */
 #include "common/log.h"
 #include "feed/input.h"
 #include "observation/senml/senml.h"
@@ -59,7 +59,7 @@ static void check_pack(const ir_pack_t *pack) {
     ir_arena_free(arena);
 }
 
-/* The bodies of all packs, read in portions of this size. */
+/* Reads the file in portions of this size, and appends the bodies of all packs. */
 static void read_all(const ir_position_t *position, const char *path, size_t portion,
                      ir_buffer_t *bodies) {
     ir_error_t error;

@@ -1,6 +1,5 @@
-/* The mapping of ir-feed: an accepted mapping must keep the promises of its header file; a refused
- * one must give a reason.
- *  */
+/* The mapping of ir-feed. An accepted mapping must keep the promises of its header file, and a
+ * refused one must give a reason. */
 #include "feed/layout.h"
 #include "feed/map.h"
 #include "tests/fuzz/fuzz.h"

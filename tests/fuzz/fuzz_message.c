@@ -1,5 +1,6 @@
-/* The body of a message on its way through the worker: decoded, resolved with a registry, written
- * in every format. Republished SenML must be a pack that our own decoder accepts. */
+/* The body of a message on its way through the worker: it is decoded, resolved with a registry, and
+ * written in every format. SenML that is published again must be a pack that our own decoder
+ * accepts. */
 #include "annotation/formats/format.h"
 #include "observation/analysis.h"
 #include "tests/fuzz/fuzz.h"
@@ -11,8 +12,8 @@
 #define BASE "https://example.org/"
 #define NOW_NS INT64_C(1400000000000000000)
 #define FIXED ((size_t)1024 * 1024) /* a batch has two arenas of 256 KiB */
-#define FACTOR 600          /* in addition to decoding: an observation of 300 bytes, or a refusal */
-#define WRITTEN_FACTOR 8192 /* an observation of ten bytes becomes 3 KB of N-Quads */
+#define FACTOR 600                  /* beside decoding: 300 bytes for an observation or a refusal */
+#define WRITTEN_FACTOR 8192         /* an observation of ten bytes becomes 3 KB of N-Quads */
 
 static const ir_format_options_t options = {
     .base_iri = BASE, .detail = IR_DETAIL_FULL, .naming = IR_GRAPH_DAY};
@@ -71,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ir_registry_t *registry;
     ir_error_t error;
     if (registry == NULL && ir_registry_load(REGISTRY, &registry, NULL, &error) != IR_OK) {
-        abort(); /* missing when not run in the root of the source tree */
+        abort(); /* missing if not run in the root of the source tree */
     }
     const ir_analysis_t analysis = {.limits = ir_senml_limits_default,
                                     .accept_unregistered = true,

@@ -1,4 +1,4 @@
-/* A registry in Turtle, from the file to the statements that the graph gets. */
+/* A registry in Turtle, from the file to the statements that the graph store gets. */
 #include "observation/registry/registry.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* A settings file, as read by the worker, the gateway and the load generator; and its text as an
- * address whose password must be masked. */
+/* A settings file, as the worker, the gateway and the load generator read it. The same text also
+ * serves as an address whose password must be masked. */
 #include "common/settings_load.h"
 #include "ingest/options.h"
 #include "loadgen/options.h"

@@ -1,4 +1,4 @@
-/* A CSV table of stations, and the registry made from it, which must load. */
+/* A CSV table of stations. If it can be converted, the resulting registry must load. */
 #include "observation/registry/registry.h"
 #include "stations/table.h"
 #include "stations/turtle.h"

@@ -1,5 +1,5 @@
-/* The body of a request, in each media type; decompressed if it begins like gzip. The answer must
- * be one of the documented ones, in JSON. */
+/* The body of a request in each media type, decompressed first if it begins like gzip. The answer
+ * must be one of the documented ones, in JSON. */
 #include "ingest/refusal.h"
 #include "ingest/submission.h"
 #include "tests/fuzz/pack.h"

@@ -1,4 +1,5 @@
-/* The tokens of the gateway; and the input as the header Authorization of a request. */
+/* The gateway's file of tokens. The same input also serves as the header Authorization of a
+ * request. */
 #include "ingest/credentials.h"
 #include "ingest/tokens.h"
 #include "tests/fuzz/fuzz.h"

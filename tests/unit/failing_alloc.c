@@ -12,8 +12,8 @@
 /* These run before a sanitizer is ready, so they must not be instrumented. */
 #define PLAIN __attribute__((no_sanitize("address", "undefined", "thread")))
 
-/* The wrapped allocator: the sanitizer's if there is one, else the C library's. These libraries
- * define the names. NOLINTBEGIN(bugprone-reserved-identifier) */
+/* The wrapped allocator: the sanitizer's if there is one, else the C library's. The names are given
+ * by these libraries. NOLINTBEGIN(bugprone-reserved-identifier) */
 void *__interceptor_malloc(size_t size) __attribute__((weak));
 void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
 void *__interceptor_realloc(void *old, size_t size) __attribute__((weak));
@@ -21,7 +21,7 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
 
-/* The program's own code, as the linker laid it out. */
+/* The address range of the program's own code; the linker defines these symbols. */
 extern const char __executable_start[];
 extern const char etext[];
 /* NOLINTEND(bugprone-reserved-identifier) */

@@ -14,16 +14,15 @@
  *           break;                      -- it needed fewer than nth allocations: all were tried
  *       }
  *       assert_int_equal(status, IR_ERR_MEMORY);
- *   }
- *  */
+ *   } */
 #ifndef IR_TESTS_FAILING_ALLOC_H
 #define IR_TESTS_FAILING_ALLOC_H
 
 #include <stdbool.h>
 
 typedef enum failing_alloc_scope {
-    FAILING_ALLOC_PROGRAM, /* calls made by the code linked into the test program */
-    FAILING_ALLOC_ALL      /* also those of shared libraries; not every library survives that */
+    FAILING_ALLOC_PROGRAM, /* allocations by the code linked into the test program */
+    FAILING_ALLOC_ALL      /* also by shared libraries; some of them then crash */
 } failing_alloc_scope_t;
 
 /* From now on the nth (from 1) malloc, calloc or realloc of this thread returns NULL, once. */

@@ -1,5 +1,5 @@
-/* A client of an HTTP server in the same thread: a socket, and functions that turn the loop until a
- * condition is true. */
+/* An HTTP client in the same thread as the server: a socket, and functions that run the event loop
+ * until a condition is true. */
 #ifndef IR_TESTS_HTTP_CLIENT_H
 #define IR_TESTS_HTTP_CLIENT_H
 
@@ -37,7 +37,7 @@ static inline void http_client_read(int fd, char *text, size_t size) {
     text[got > 0 ? got : 0] = '\0';
 }
 
-/* Turns the loop until the condition is true; returns false after a minute. */
+/* Runs the event loop until the condition is true; returns false after a minute. */
 static inline bool http_client_turn(struct event_base *base, bool (*is_so)(const void *context),
                                     const void *context) {
     const int64_t until_ns = ir_clock_monotonic() + HTTP_CLIENT_WAIT_NS;

@@ -1,6 +1,6 @@
-/* A transport of the worker (broker/transport.h) that needs no broker: its queues are in memory. It
- * keeps sent and unacknowledged messages from one worker to the next, so the queues outlive the
- * stream. One thread. */
+/* A transport of the worker (broker/transport.h) without a broker: its queues are in memory. Sent
+ * and unacknowledged messages stay there when a worker ends, so the next worker gets them. One
+ * thread. */
 #ifndef IR_TESTS_MEMORY_TRANSPORT_H
 #define IR_TESTS_MEMORY_TRANSPORT_H
 
@@ -31,18 +31,18 @@ typedef struct ir_memory_queue {
 typedef struct ir_memory {
     ir_memory_queue_t queues[IR_MEMORY_PARTITIONS];
     size_t message_bytes;              /* larger bodies are refused */
-    unsigned turn;                     /* maximum number of deliveries in one turn of the loop */
+    unsigned turn;                     /* maximum number of deliveries per turn of the loop */
     void (*after_turn)(void *context); /* the test's part in each turn */
     void *after_turn_context;
 
-    ir_transport_events_t events; /* of the stream, while there is one */
+    ir_transport_events_t events; /* set by the stream while it exists */
     void *context;
     struct event *tick;
     bool connected, paused, stopping;
 
     unsigned deliveries, redeliveries, oversize, pauses, resumes;
     unsigned stale; /* acknowledgements of sessions that had ended */
-    bool wrong;     /* an acknowledgement covered messages that were not passed on */
+    bool wrong;     /* an acknowledgement covered messages that were never delivered */
 } ir_memory_t;
 
 /* Its options are a pointer to the ir_memory_t. */
@@ -52,10 +52,11 @@ extern const ir_transport_t ir_transport_memory;
 void ir_memory_send(ir_memory_t *memory, unsigned partition, const char *key, const char *body,
                     int64_t arrival_ns);
 
-/* Ends the partition's session and begins the next one: unacknowledged messages are redelivered. */
+/* Ends the partition's session and begins a new one, in which the unacknowledged messages are
+ * delivered again. */
 void ir_memory_renew(ir_memory_t *memory, unsigned partition);
 
-/* The messages that are neither acknowledged nor refused. */
+/* The number of messages that are neither acknowledged nor refused. */
 size_t ir_memory_left(const ir_memory_t *memory);
 
 #endif

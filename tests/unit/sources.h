@@ -9,7 +9,7 @@
 
 #define SOURCES_REAL_FILE "loadgen/usgs_river_observations.csv.gz"
 
-/* A file below /tmp; set-up and tear-down of a group of tests. */
+/* A file below /tmp, which all tests of a group share: its set-up and tear-down. */
 extern char sources_path[];
 int sources_make_file(void **state);
 int sources_remove_file(void **state);

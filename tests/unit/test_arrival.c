@@ -105,7 +105,7 @@ static void absurd_times_do_not_count(void **state) {
                      (end * 1000 - 1) * 1000);
 }
 
-/* A sender's own header beside the broker's has no effect. */
+/* The sender's own header has no effect if the broker's stamp is there, too. */
 static void twice_does_not_count(void **state) {
     (void)state;
     amqp_table_entry_t entries[] = {entry(IR_HEADER_STAMP, AMQP_FIELD_KIND_I64, NOW_S * 1000),

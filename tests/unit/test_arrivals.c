@@ -1,4 +1,4 @@
-/* Messages whose arrival only the document store knows, against a real SQLite store. */
+/* Messages whose arrival only the document store knows; with a real SQLite store. */
 #include "observation/analysis.h"
 #include "worker/arrivals.h"
 
@@ -106,7 +106,8 @@ static int64_t time_of(const fixture_t *fixture, uint32_t observation) {
     return fixture->batch->observations[observation].time_ns;
 }
 
-/* A retry with the same name comes later: the first arrival counts, also for the times. */
+/* A message with a name is sent again later. The first arrival counts, also for the times in the
+ * message. */
 static void the_stored_arrival_wins(void **state) {
     fixture_t *fixture = *state;
     add(fixture, EARLIER, "k", NOON);
@@ -170,8 +171,8 @@ static void without_a_stamp_the_first_clock_wins(void **state) {
     expect_stored(fixture, 1, 1);
 }
 
-/* With absolute times the content identifies the message: sent again in any way, it is the same
- * message. */
+/* If all times are absolute, the content identifies the message: however it is sent again, it is
+ * the same message. */
 static void absolute_messages_need_no_answer(void **state) {
     fixture_t *fixture = *state;
     add(fixture, ABSOLUTE, "k", NOON);
@@ -184,7 +185,7 @@ static void absolute_messages_need_no_answer(void **state) {
         ir_id_compare(&fixture->batch->messages[0].raw_id, &fixture->batch->messages[1].raw_id), 0);
 }
 
-/* Whether a time is too far in the future depends on the arrival that counts. */
+/* Whether a time is too far in the future depends on the stored arrival. */
 static void the_future_begins_at_the_stored_arrival(void **state) {
     fixture_t *fixture = *state;
     static const char body[] = "[{\"n\":\"BUOY-7/temp\",\"u\":\"Cel\",\"v\":7},"
@@ -200,8 +201,8 @@ static void the_future_begins_at_the_stored_arrival(void **state) {
     expect_stored(fixture, 1, 1);
 }
 
-/* Two workers store the first delivery of one message at the same moment: the later one detects
- * this and uses the other's arrival. */
+/* Two workers store the first delivery of one message at the same moment. The later one detects
+ * this and uses the arrival that the other one stored. */
 static void a_contested_message_is_settled_again(void **state) {
     fixture_t *fixture = *state;
     ir_batch_t *mine = fixture->batch;

@@ -1,5 +1,5 @@
-/* How messages become part of a batch: the sender, the sensors, the units, what is refused, and
- * what is kept. */
+/* How a message becomes part of a batch: its sender, sensors and units, what is refused, and what
+ * is kept. */
 #include "observation/reanalysis.h"
 #include "tests/unit/failing_alloc.h"
 
@@ -48,7 +48,8 @@ static ir_status_t add(ir_batch_t *batch, const char *key, const char *type, con
     return ir_batch_add(batch, &analysis, &input);
 }
 
-/* "REASON@RECORD …" of the last message, then how many observations it has. */
+/* Adds a message to a new batch. Asserts that its refusals ("REASON@RECORD …") and the number of
+ * its observations are as expected. */
 static void expect(const char *key, const char *type, const char *body, const char *expected) {
     ir_batch_t *batch = ir_batch_new(registry);
     char seen[512] = "";
@@ -116,7 +117,8 @@ static void expect_bytes(ir_batch_t *batch, ir_view_t body, ir_reason_t reason) 
     assert_true(reason == IR_REASON_NONE || batch->refusals[0].reason == reason);
 }
 
-/* Whatever the properties say, the raw body and its id are those of the sent bytes. */
+/* Whatever the properties of the message, the stored body and its id are those of the bytes that
+ * were sent. */
 static void gzip_is_expanded_within_the_bound(void **state) {
     (void)state;
     static char text[100000] = "[{\"n\":\"BUOY-7/temp\",\"t\":1304208000,\"u\":\"Cel\",\"v\":7}]";
@@ -141,7 +143,8 @@ static void gzip_is_expanded_within_the_bound(void **state) {
     ir_batch_free(batch);
 }
 
-/* So a batch of small messages with large texts is full in time. */
+/* A compressed message counts with the size of its decompressed texts, so a batch of such messages
+ * does not grow too large. */
 static void texts_from_gzip_are_counted(void **state) {
     (void)state;
     static char text[100000] = "[{\"n\":\"BUOY-7/mode\",\"t\":1304208000,\"vs\":\"";
@@ -201,7 +204,7 @@ static void repeats_in_a_large_pack_are_found(void **state) {
     ir_batch_free(batch);
 }
 
-/* A small message of many records that are all refused: 10,000 empty maps. */
+/* A small message of 10,000 empty maps: every record is refused. */
 static void refusals_do_not_grow_with_the_records(void **state) {
     (void)state;
     enum { RECORDS = 10000 };
@@ -309,8 +312,8 @@ static void a_batch_is_used_again(void **state) {
     ir_batch_free(NULL);
 }
 
-/* A store refused some observations and then became unavailable: each observation gets its previous
- * state. */
+/* A store refused some observations and then became unavailable. Each observation returns to its
+ * previous state. */
 static void refusals_are_taken_back(void **state) {
     (void)state;
     ir_batch_t *batch = ir_batch_new(registry);
@@ -369,7 +372,7 @@ static void later_messages_of_a_mote_are_set_aside_with_the_first(void **state) 
     ir_batch_free(batch);
 }
 
-/* Takes back the doubts of a stage that must retry; earlier doubts stay. */
+/* A stage must retry: it withdraws its own doubts. Doubts of earlier stages stay. */
 static void doubts_are_taken_back(void **state) {
     (void)state;
     ir_batch_t *batch = make_mixed();
@@ -399,8 +402,8 @@ static void a_message_that_was_set_aside_comes_again(void **state) {
     ir_batch_free(to);
 }
 
-/* Observations that were written before the doubt are not written again; those in doubt, or
- * omitted, are. */
+/* Observations that were written before the mote was in doubt are not written again. Those in doubt
+ * or omitted are. */
 static void it_is_known_what_of_it_is_stored(void **state) {
     (void)state;
     ir_batch_t *from = ir_batch_new(registry);
@@ -431,8 +434,8 @@ static void it_is_known_what_of_it_is_stored(void **state) {
     ir_batch_free(to);
 }
 
-/* The batch then has the same messages with other arrivals, and none of the results found
- * meanwhile. */
+/* The same messages are analysed again with other arrivals. Results found with the old arrivals are
+ * gone. */
 static void a_batch_is_analysed_again(void **state) {
     (void)state;
     failing_alloc_required();

@@ -1,4 +1,4 @@
-/* The user name in the broker's addresses, which becomes the user-id of messages. */
+/* The user name in the brokers' addresses, which becomes the user-id of messages. */
 #include "broker/connection.h"
 
 #include <setjmp.h>

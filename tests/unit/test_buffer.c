@@ -1,4 +1,4 @@
-/* Buffer, arena and base64: appended data are there, failed allocations are reported. */
+/* Buffers, arenas and base64: all appended data are there, and failed allocations are reported. */
 #include "common/arena.h"
 #include "common/base64.h"
 #include "common/buffer.h"
@@ -52,7 +52,7 @@ static void long_formats_are_not_cut(void **state) {
     ir_buffer_free(&buffer);
 }
 
-/* Whatever is written comes back from a JSON parser. */
+/* A JSON parser returns the same text that was written. */
 static void json_strings(void **state) {
     (void)state;
     static const char *const texts[] = {"", "plain", "\"\\/\b\f\n\r\t", "\x01\x1f\x7f", "äöü€😀"};

@@ -1,5 +1,5 @@
-/* Literals in their canonical form: every type that an RDF store keeps as a value, and literals
- * that must stay unchanged. */
+/* Canonical forms of literals: every type that an RDF store may keep as a value, and literals that
+ * must stay unchanged. */
 #include "observation/turtle/canonical.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-/* Times and numbers as text, and back; dates; back-off; rendezvous hashing. */
+/* Times and numbers are written as text and read back. Also dates, back-off and rendezvous
+ * hashing. */
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/number.h"
@@ -90,7 +91,7 @@ static void what_is_no_time_is_refused(void **state) {
     assert_true(time == 42);
 }
 
-/* The C library's own calendar agrees, week and day of the year included. */
+/* Compares with the C library's calendar, including the week and the day of the year. */
 static void dates_are_those_of_the_c_library(void **state) {
     (void)state;
     for (int64_t seconds = -3000000000; seconds < 6000000000; seconds += 86400 * 3 + 12345) {

@@ -1,4 +1,4 @@
-/* What a run reports about itself: each way to miss the request. */
+/* What a run of ir-loadgen reports about itself, for each way in which it can miss the request. */
 #include "loadgen/conclusion.h"
 
 #include "common/clock.h"
@@ -110,7 +110,7 @@ static void a_rate_that_was_not_reached(void **state) {
     assert_short(&scene, "50 % of what was due was not sent");
 }
 
-/* A run that ends with its messages sends them all, however long that takes. */
+/* A run that ends when all its messages are sent is complete, however long that takes. */
 static void a_rate_that_was_only_reached_late(void **state) {
     (void)state;
     ir_scene_t scene;
@@ -194,7 +194,7 @@ static void a_generator_that_was_late(void **state) {
     assert_false(ir_conclusion_is_good(&scene.conclusion));
 }
 
-/* Many rates are reported, as far as there is room. */
+/* With many rates, the report lists as many as fit. */
 static void more_reasons_than_lines(void **state) {
     (void)state;
     ir_scene_t scene;

@@ -1,4 +1,4 @@
-/* The motes with the most refusals are known, however many motes there are. */
+/* The motes with the most refusals are found, however many motes there are. */
 #include "common/culprits.h"
 
 #include <setjmp.h>

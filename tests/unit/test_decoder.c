@@ -1,5 +1,5 @@
-/* Requests decoded in the thread: motes take turns, the requests of one mote keep their order and
- * are limited, and nothing is lost or leaked whenever it ends. */
+/* Requests that are decoded in a separate thread. Motes take turns; a mote's requests keep their
+ * order, and their number is limited. Nothing is lost or leaked, whenever the decoder ends. */
 #include "common/clock.h"
 #include "ingest/decoder.h"
 

@@ -1,5 +1,5 @@
-/* Routing keys with a proved refusal: they are found, replaced when there are too many, and tried
- * again. */
+/* Routing keys that were proved to be refused are remembered and tried again later. When there are
+ * too many, old ones are replaced. */
 #include "worker/denied.h"
 
 #include "common/clock.h"

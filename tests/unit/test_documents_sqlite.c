@@ -24,7 +24,7 @@
 #define MANY 400
 #define SERIES 700
 #define BATCHES 80
-#define LOG_MIB 256 /* four times the limit of the log; half of what is written */
+#define LOG_MIB 256 /* four times the log's limit, and half of the written bytes */
 
 /* ---- what is stored ---- */
 
@@ -115,7 +115,8 @@ static ir_id_t make_id(char kind, unsigned number) {
     return id;
 }
 
-/* Room for `n` messages of one observation each; they are filled as good numbers of `stage`. */
+/* Allocates `n` messages of one observation each, and fills them in like good messages of the
+ * sensor `stage`. */
 static void fill(ir_batch_t *batch, uint32_t n) {
     free(batch->messages);
     free(batch->observations);
@@ -241,8 +242,8 @@ static void test_duplicate_in_batch(void **state) {
     assert_int_equal(fixture->batch->observations[1].state, IR_OBSERVATION_DUPLICATE);
 }
 
-/* If the description of a sensor changes, an observation that was stored with the old one still
- * counts as a duplicate. */
+/* An observation was stored with an older description of its sensor. Sent again, it still counts as
+ * a duplicate. */
 static void test_duplicate_after_change(void **state) {
     ir_fixture_t *fixture = *state;
     fill(fixture->batch, 2);
@@ -273,7 +274,7 @@ static void test_two_writers(void **state) {
     assert_counts(fixture, 3, 0, 3, 0);
 }
 
-/* One of two writers that write at the same time. */
+/* One of two concurrent writers. */
 typedef struct ir_writer {
     const ir_fixture_t *fixture;
     ir_sensor_t *sensors;
@@ -281,8 +282,8 @@ typedef struct ir_writer {
     ir_error_t error;
 } ir_writer_t;
 
-/* Puts batches with one observation of each sensor, so each batch changes one page for each sensor.
- * Runs in its own thread, so it asserts nothing. */
+/* Runs in its own thread, so it asserts nothing. Each batch has one observation of every sensor, so
+ * it changes one page for each sensor. */
 static void *write_much(void *context) {
     ir_writer_t *writer = context;
     const ir_documents_options_t options = {.uri = writer->fixture->uri,
@@ -324,8 +325,8 @@ static off_t log_size(const ir_fixture_t *fixture) {
     return facts.st_size;
 }
 
-/* If two workers write without a pause, neither ever finds a moment without the other's writes to
- * the log. */
+/* Two workers write without a pause, so neither ever finds the log unused by the other.
+ * Nevertheless the log stays short. */
 static void test_log_stays_short(void **state) {
     ir_fixture_t *fixture = *state;
     ir_sensor_t *sensors = many_sensors();
@@ -344,7 +345,7 @@ static void test_log_stays_short(void **state) {
     free(sensors);
 }
 
-/* A long read keeps the log from starting again; batches that are put meanwhile are stored. */
+/* A long read keeps SQLite from restarting the log. Batches that are put meanwhile are stored. */
 static void test_log_under_a_reader(void **state) {
     ir_fixture_t *fixture = *state;
     ir_writer_t writer = {.fixture = fixture, .sensors = many_sensors(), .kind = 'a'};
@@ -384,7 +385,7 @@ static void test_refusals_of_decoding(void **state) {
                  "[{\"reason\":\"not-json\",\"record\":-1,\"detail\":\"no\"}]");
 }
 
-/* Adds a constraint to the database that the second observation violates. */
+/* Adds a constraint that the second observation violates. */
 #define TRAP                                                                                       \
     "CREATE TRIGGER trap BEFORE INSERT ON observations WHEN NEW.value = 1.0 "                      \
     "BEGIN SELECT RAISE(ABORT, 'trapped'); END"
@@ -407,7 +408,7 @@ static void test_refused_observation(void **state) {
                  "\"detail\":\"sqlite: trapped\"}]");
 }
 
-/* If the outcome of a message changes, the new one is appended, and the newest one is shown. */
+/* A message's new outcome is appended to the earlier ones, and the newest one is shown. */
 static void test_outcomes(void **state) {
     ir_fixture_t *fixture = *state;
     shell(fixture, TRAP);
@@ -445,7 +446,8 @@ static void test_refused_raw(void **state) {
     assert_int_equal(fixture->batch->store_refusals[0].observation, UINT32_MAX);
 }
 
-/* Nothing of the batch is stored; items stored before are not stored again. */
+/* Nothing of a message that is set aside is stored. Items that were stored before are not stored
+ * again. */
 static void test_set_aside(void **state) {
     ir_fixture_t *fixture = *state;
     ir_batch_t *batch = fixture->batch;
@@ -526,7 +528,8 @@ static void test_recent(void **state) {
     assert_true(points[0].value == 5);
 }
 
-/* Points in a unit that the sensor no longer has are not used as its series' past. */
+/* Stored points in a unit that the sensor no longer has are not used as earlier points of its
+ * series. */
 static void test_recent_after_unit_change(void **state) {
     ir_fixture_t *fixture = *state;
     ir_point_t points[4];
@@ -681,8 +684,7 @@ static void test_other_version(void **state) {
     assert_int_equal(ir_documents_init(fixture->documents, &fixture->error), IR_ERR_PROTOCOL);
 }
 
-/* A store with ids of the old format is not changed, and the message names the migration
- * command. */
+/* A store with ids of the old format is not changed; the error names the migration command. */
 static void test_earlier_release(void **state) {
     ir_fixture_t *fixture = *state;
     shell(fixture, "PRAGMA application_id = 1230137718; PRAGMA user_version = 1;"

@@ -1,5 +1,5 @@
-/* Motes in doubt: all messages of such a mote are set aside, from the first one to the last one
- * that is settled, in every stage; messages of other motes are not. */
+/* Motes in doubt. In every stage, all messages of such a mote are set aside, from the one in doubt
+ * to the last one that is settled. Messages of other motes are not. */
 #include "observation/analysis.h"
 #include "tests/unit/failing_alloc.h"
 #include "worker/doubts.h"
@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* A batch with a message of mote "a" for each 'a', and so on. */
+/* Makes a batch with a message of mote "a" for each letter 'a', and so on. */
 static ir_batch_t *make(const char *motes) {
     static const ir_analysis_t analysis = {.base_iri = "https://example.org/"};
     static uint64_t sequence;
@@ -40,7 +40,7 @@ static void expect(const ir_batch_t *batch, const char *expected) {
     assert_string_equal(seen, expected);
 }
 
-/* Acts like a stage that is in doubt about one message; UINT32_MAX: about none. */
+/* Acts like a stage that is in doubt about one message, or about none (UINT32_MAX). */
 static void work(ir_doubts_t *doubts, ir_batch_t *batch, uint32_t doubted) {
     ir_doubts_mark(doubts, batch);
     if (doubted != UINT32_MAX) {
@@ -81,8 +81,8 @@ static void a_mote_waits_until_all_of_it_is_settled(void **state) {
     ir_doubts_free(doubts);
 }
 
-/* A batch is in a later stage when the mote becomes in doubt; that stage sets the message aside,
- * unless the doubt is its own. */
+/* A mote becomes in doubt while an earlier batch with its messages is in a later stage. That stage
+ * sets its message aside, unless the stage itself raised the doubt. */
 static void what_is_ahead_of_the_doubt_goes_on(void **state) {
     (void)state;
     ir_doubts_t *doubts = ir_doubts_new();
@@ -108,8 +108,8 @@ static void what_is_ahead_of_the_doubt_goes_on(void **state) {
     ir_doubts_free(doubts);
 }
 
-/* The later stage gets the batches later: messages that passed the first stage before the doubt are
- * set aside by the second one, behind the message in doubt. */
+/* Messages passed the first stage before the doubt. The second stage gets them later, and sets them
+ * aside behind the message in doubt. */
 static void each_stage_sets_aside_what_it_meets(void **state) {
     (void)state;
     ir_doubts_t *doubts = ir_doubts_new();
@@ -167,8 +167,8 @@ static void *settle_all(void *argument) {
     return NULL;
 }
 
-/* The loop settles a mote's last messages while a stage marks the next batch: either all messages
- * of that batch are set aside and counted, or none. */
+/* The loop settles a mote's last messages while a stage marks the next batch. All messages of that
+ * batch are set aside and counted, or none. */
 static void marking_and_settling_at_once(void **state) {
     (void)state;
     ir_pair_t pair = {.doubts = ir_doubts_new()};

@@ -1,4 +1,4 @@
-/* The HTTP endpoint over a real socket, and the log's lines. */
+/* The HTTP endpoint over a real socket, and the lines that it logs. */
 #include "common/log.h"
 #include "http/endpoint.h"
 
@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 
 #define ANSWER_SIZE 65536
-#define CLIENT_SECONDS 15 /* longer than the endpoint waits for a request */
+#define CLIENT_SECONDS 15 /* longer than the endpoint waits for a complete request */
 
 typedef struct fixture {
     struct event_base *base;
@@ -28,7 +28,7 @@ typedef struct fixture {
     bool ready;
     const char *request;
     char answer[ANSWER_SIZE];
-    int ended[2]; /* a pipe: the client writes when it has finished */
+    int ended[2]; /* a pipe, to which the client thread writes when it has finished */
 } fixture_t;
 
 static uint16_t port_of(const ir_endpoint_t *endpoint) {
@@ -70,7 +70,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Another thread is the client; when it has finished, the pipe ends the loop. */
+/* The client runs in another thread. When it has finished, it ends the loop through the pipe. */
 static void *ask(void *context) {
     fixture_t *fixture = context;
     const struct timeval bound = {.tv_sec = CLIENT_SECONDS};

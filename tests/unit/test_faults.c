@@ -15,7 +15,7 @@
 #define BLOCKS 40
 #define MOTES_MAX 100
 
-/* How often each fault occurs, and how often each mote sent each of its messages. */
+/* How often each fault occurred, and how often each message of each mote was sent. */
 typedef struct ir_seen {
     unsigned motes;
     uint64_t messages;
@@ -74,7 +74,7 @@ static void without_faults_motes_take_turns(void **state) {
     assert_int_equal(ir_faults_skew(&none, SEED, 5), 0);
 }
 
-/* Bursts and late messages change the order; every message is still sent once. */
+/* Bursts and late messages change the order, but every message is still sent once. */
 static void every_message_is_sent_once(void **state) {
     (void)state;
     static const unsigned motes[] = {1, 2, 7, 8, 9, 12, 100};
@@ -107,7 +107,7 @@ static void shares_are_kept(void **state) {
     assert_int_equal(times_sent(1), seen.messages - seen.faults[IR_FAULT_DUPLICATE]);
 }
 
-/* A burst: eight messages of one mote with numbers that follow each other. */
+/* A burst is eight messages of one mote with consecutive numbers. */
 static void bursts_come_together(void **state) {
     (void)state;
     const ir_faults_t faults = {.bursts = 0.1};
@@ -127,7 +127,7 @@ static void bursts_come_together(void **state) {
     assert_true(together >= bursts / 8 * 7);
 }
 
-/* A late message is older than one that its mote sent before. */
+/* A late message is older than a message that its mote sent before. */
 static void late_is_after_younger_ones(void **state) {
     (void)state;
     const ir_faults_t faults = {.late = 0.2, .bursts = 0.2};
@@ -190,7 +190,7 @@ static void timings_have_their_shares(void **state) {
             assert_int_equal(timed.timing, IR_TIMING_ABSOLUTE);
         }
     }
-    /* Two of five messages are duplicates or have one. */
+    /* Two of five messages are duplicates, or have a duplicate. */
     assert_in_range(relative, 0.11 * MESSAGES, 0.13 * MESSAGES);
     assert_in_range(clockless, 0.17 * MESSAGES, 0.19 * MESSAGES);
     assert_in_range(named, 0.14 * MESSAGES, 0.16 * MESSAGES);

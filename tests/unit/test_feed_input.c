@@ -1,5 +1,5 @@
-/* Files to packs, and how far they are confirmed: with real files and a mapping as users write it.
- */
+/* From files to packs, and up to which row a file is confirmed. The tests use real files and a
+ * mapping as users write it. */
 #include "feed/cursor.h"
 #include "feed/input.h"
 #include "feed/round.h"
@@ -23,7 +23,7 @@
     "missing = NAN, -9999, ***\nmote = elbe\n[gauge:Temp*]\nsensor = elbe/temperature\n"           \
     "unit = Cel\n[gauge:Pegel]\nsensor = /stage\n"
 
-/* A folder with a mapping, files and states, and one position's round. */
+/* A folder with a mapping, files and state, and the round of one position. */
 typedef struct ir_scene {
     char folder[64], state[80];
     const char *spool; /* NULL: the files of the mapping */
@@ -160,7 +160,7 @@ static void test_a_file_of_a_logger(void **state) {
     free_scene(scene);
 }
 
-/* The packs have the same bytes, however much is read at once and wherever the reading was
+/* The packs have the same bytes however much is read at once, and wherever reading was
  * interrupted. */
 static void test_the_same_bytes_in_any_portions(void **state) {
     (void)state;
@@ -197,7 +197,8 @@ static void test_the_same_bytes_in_any_portions(void **state) {
     }
 }
 
-/* The last pack is read again when rows of its time are added: as a whole, and only then. */
+/* When a row is added whose time is that of the last pack, this pack is read again as a whole;
+ * otherwise it is not. */
 static void test_rows_that_join_the_last_pack(void **state) {
     (void)state;
     ir_scene_t *scene = new_scene(GAUGE);
@@ -224,7 +225,7 @@ static void test_a_process_that_dies(void **state) {
                "Datum;Temp;Pegel\n26.10.2025 02:30;1;\n26.10.2025 02:45;2;\n"
                "26.10.2025 02:15;3;\n26.10.2025 02:30;4;\n26.10.2025 03:00;5;\n");
     fill(scene);
-    assert_int_equal(confirm(scene, 3), 3); /* the clock was set back before the third */
+    assert_int_equal(confirm(scene, 3), 3); /* the clock was set back before the third row */
     restart(scene, 2);
     scene->seen[0] = '\0';
     assert_string_equal(read_all(scene),
@@ -233,7 +234,7 @@ static void test_a_process_that_dies(void **state) {
     free_scene(scene);
 }
 
-/* A local time that occurs twice, an hour apart. It is read correctly even if the file is read
+/* A local time occurs twice, an hour apart. Its rows are read correctly even if the file is read
  * between the two, or in small parts. */
 static void test_hourly_rows_when_the_clock_is_set_back(void **state) {
     (void)state;
@@ -389,7 +390,7 @@ static void test_heads_that_do_not_fit(void **state) {
     write_file(scene, "a.csv", "w", "Datum,Temp,Pegel\n25.10.2025 10:00,1,2\n");
     assert_string_equal(read_all(scene), "");
     assert_true(ir_round_failed(scene->round));
-    /* Nothing counts as read: a corrected mapping finds all of it. */
+    /* None of the rows counts as read, so that a corrected mapping finds all of them. */
     write_file(scene, "a.csv", "w", "Datum;Temp;Pegel\n25.10.2025 10:00;1;2\n");
     assert_string_equal(read_all(scene),
                         "[{\"bt\":1761379200,\"n\":\"elbe/temperature\",\"u\":\"Cel\",\"v\":1},"
@@ -409,7 +410,7 @@ static void test_no_head(void **state) {
     free_scene(scene);
 }
 
-/* Which column is meant would depend on their order. */
+/* Refused, because the order of the columns would decide which one is meant. */
 static void test_two_columns_of_one_name(void **state) {
     (void)state;
     ir_scene_t *scene = new_scene("[g]\nfiles = *.txt\ntime = T\nzone = UTC\nmote = m\n"
@@ -434,7 +435,7 @@ static void test_16_bit_characters(void **state) {
     free_scene(scene);
 }
 
-/* Messages about one file do not suppress those about rows of the next. */
+/* Many messages about one file do not suppress those about rows of the next file. */
 static void test_each_row_is_named_once(void **state) {
     (void)state;
     ir_scene_t *scene = new_scene("[g]\nfiles = *.txt\nheader = 0\ntime = 1\nzone = UTC\n"
@@ -478,7 +479,7 @@ static void test_toa5(void **state) {
     assert_string_equal(read_all(scene),
                         "[{\"bt\":1337962500,\"n\":\"m/t\",\"u\":\"Cel\",\"v\":21.5}]\n"
                         "[{\"bt\":1337962500.5,\"n\":\"m/t\",\"u\":\"Cel\",\"v\":21.75}]\n");
-    /* the logger got a new program, so the file contains a second head */
+    /* the logger got a new program, so the file contains a second block of header rows */
     write_file(scene, "a.dat", "a",
                "\"TOA5\",\"CR1000\",\"CR1000\",\"1234\",\"CR1000.Std.25\",\"CPU:b.CR1\",\"2\","
                "\"Min15\"\r\n\"TIMESTAMP\",\"RECORD\",\"Temp_Avg\"\r\n\"TS\",\"RN\",\"Deg C\"\r\n"
@@ -590,7 +591,8 @@ static void test_mappings_that_are_wrong(void **state) {
     assert_int_equal(rmdir(folder), 0);
 }
 
-/* Notations: POINT 1234.5, COMMA 1234,5, and these with a sign of thousands. */
+/* Notations of numbers. POINT: 1234.5. COMMA: 1234,5. The others also have a thousands
+ * separator. */
 #define POINT                                                                                      \
     { IR_DECIMAL_POINT, IR_THOUSANDS_NONE }
 #define COMMA                                                                                      \
@@ -685,7 +687,8 @@ static void test_suggested_notations(void **state) {
     }
 }
 
-/* Comments, a row of units below the names, groups of digits with a no-break space of latin-1. */
+/* A file with comment lines, a row of units below the names, and numbers whose groups of digits are
+ * separated by Latin-1's no-break space. */
 static void test_rows_after_the_header(void **state) {
     (void)state;
     ir_scene_t *scene =
@@ -702,8 +705,8 @@ static void test_rows_after_the_header(void **state) {
     free_scene(scene);
 }
 
-/* A spool is relative to the working directory, not to the mapping, and its name is not a pattern.
- */
+/* The path of a spool is relative to the working directory, not to the mapping. Wildcards in its
+ * name have no special meaning. */
 static void test_a_spool_in_another_folder(void **state) {
     (void)state;
     static const char spool[] = "spool-[a], b*";
@@ -736,7 +739,7 @@ static void test_patterns(void **state) {
     assert_false(ir_layout_fits("a*b", "abc"));
 }
 
-/* Nothing is skipped when memory runs out: either everything is read, or the call reports the
+/* When memory runs out, no row is skipped: either all rows are read, or the call reports the
  * reason. */
 static void test_every_allocation_failing(void **state) {
     (void)state;

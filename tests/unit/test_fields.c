@@ -14,7 +14,7 @@
 
 static const ir_dialect_t comma = {.separator = ',', .quotes = true};
 
-/* The fields of a row, each in brackets. */
+/* Returns the fields of a row, each in brackets. */
 static const char *split(const char *row, char separator, bool quotes) {
     static char shown[4096];
     static ir_fields_t fields;

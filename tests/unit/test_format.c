@@ -1,5 +1,6 @@
-/* Every format against its golden file in tests/data/formats; IR_WRITE_GOLDEN=1 rewrites them,
- * review them before you keep them. Also tests the line reader and the merge of ir-annotate. */
+/* Compares every format with its golden file in tests/data/formats. IR_WRITE_GOLDEN=1 rewrites
+ * these files; review the changes before you keep them. Also tests the line reader and the merge of
+ * ir-annotate. */
 #include "annotation/formats/format.h"
 #include "annotation/packs.h"
 #include "annotation/quality/quality.h"
@@ -42,8 +43,8 @@ static void add(ir_batch_t *batch, const char *body) {
     assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
 }
 
-/* The packs: two numbers at one instant, every other kind of value, and a spike that only the last
- * pack decides. */
+/* The packs contain two numbers at one instant, every other kind of value, and a spike that only
+ * the last pack decides. */
 static ir_batch_t *sample(void) {
     ir_batch_t *batch = ir_batch_new(registry);
     add(batch, "[{\"bn\":\"BUOY-7/\",\"bt\":1304208000,\"n\":\"temp\",\"u\":\"Cel\",\"v\":7.25},"

@@ -33,7 +33,7 @@ static void next(ir_reader_t *reader) {
 static ir_reader_t open_reader(const ir_buffer_t *bytes, uint32_t frame_max) {
     ir_reader_t reader = {.connection = amqp_new_connection(), .rest = ir_buffer_view(bytes)};
     assert_non_null(reader.connection);
-    /* The decoder first expects a header of the protocol, then leaves that state. */
+    /* The decoder first expects the protocol header; this takes it out of that state. */
     amqp_frame_t frame;
     amqp_handle_input(reader.connection, (amqp_bytes_t){.len = 8, .bytes = "AMQP\0\0\11\1"},
                       &frame);
@@ -163,7 +163,7 @@ static void limits_of_amqp_are_refused(void **state) {
     assert_int_equal(ir_frames_check(&crowded, 4096, &error), IR_OK);
 }
 
-/* A message with the longest values that the check allows fits. */
+/* A message fits into the buffer even if its values are as long as the check allows. */
 static void the_largest_allowed_fits(void **state) {
     (void)state;
     ir_header_t headers[IR_HEADERS_MAX];

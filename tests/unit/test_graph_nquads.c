@@ -58,7 +58,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* A batch of observations from number `first` on; the number determines the series. */
+/* Makes a batch of observations, starting with number `first`. The number determines the series. */
 static ir_batch_t *fill(place_t *place, uint32_t first, uint32_t count,
                         ir_observation_state_t observation_state) {
     for (uint32_t i = 0; i < count; i++) {
@@ -120,7 +120,7 @@ static uint64_t count(const place_t *place) {
     return ids;
 }
 
-/* A folder of an earlier release is left alone, and the migration command is named. */
+/* A folder of an earlier release is not changed, and the error names the migration command. */
 static void ids_of_the_old_kind_are_refused(void **state) {
     place_t *place = *state;
     ir_error_t error;
@@ -176,7 +176,8 @@ static void finds_across_writers_and_segments(void **state) {
     ir_graph_close(two);
 }
 
-/* The writer that considers an observation new writes after the one that took it over. */
+/* One writer considers an observation new. Before it writes, another one takes the observation
+ * over, because the document store reports it as a duplicate. The first one must see this. */
 static void late_writer_sees_the_claim(void **state) {
     place_t *place = *state;
     ir_graph_t *late = open_graph(place, NULL, "late", 0);

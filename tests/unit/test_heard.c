@@ -1,4 +1,4 @@
-/* The time when each mote was last heard, for as many motes as there is room for. */
+/* The time when each mote was last heard. The number of motes is limited. */
 #include "common/clock.h"
 #include "worker/heard.h"
 

@@ -1,5 +1,5 @@
-/* The histogram against exact percentiles, and its text; the metrics' exposition; both also with
- * several threads. */
+/* Compares the histogram's percentiles with exact ones, and checks its text. Also tests the text
+ * format of the metrics. Both also with several threads. */
 #include "common/clock.h"
 #include "common/histogram.h"
 #include "common/metrics.h"

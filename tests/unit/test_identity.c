@@ -1,5 +1,5 @@
-/* Ids against constants that another implementation computed: Python's hashlib, with the parts
- * of observation/identity.h joined by line feeds after the 16 bytes of the namespace. */
+/* Compares ids with constants that another implementation computed: Python's hashlib, over the 16
+ * bytes of the namespace and then the parts of observation/identity.h, joined by line feeds. */
 #include "observation/identity.h"
 #include "tests/unit/failing_alloc.h"
 
@@ -106,7 +106,7 @@ static void bodies_of_any_length(void **state) {
     }
 }
 
-/* The kind of a message depends on what it says, not on clocks, limits and registries. */
+/* The kind of a message depends only on its content, not on clocks, limits and registries. */
 static void kinds_of_raw_messages(void **state) {
     (void)state;
     static const struct {
@@ -117,7 +117,7 @@ static void kinds_of_raw_messages(void **state) {
     } cases[] = {
         {"[{\"n\":\"a\",\"t\":1304222400,\"v\":1}]", "", MAY_1, IR_RAW_ABSOLUTE, MAY_1},
         {"[{\"n\":\"a\",\"t\":1304222400,\"v\":1}]", "k", 0, IR_RAW_ABSOLUTE, MAY_1},
-        /* too far in the future, and the first one refused for another reason */
+        /* too far in the future; the first record is refused for another reason */
         {"[{\"n\":\"!\",\"v\":1},{\"n\":\"a\",\"t\":2304222400,\"v\":1}]", "", MAY_1,
          IR_RAW_ABSOLUTE, INT64_C(2304222400000000000)},
         {"[{\"n\":\"a\",\"v\":1}]", "", MAY_1, IR_RAW_ARRIVED, MAY_1},
@@ -189,7 +189,8 @@ static void observations(void **state) {
     expect_id(&id, cases[0].id);
 }
 
-/* The largest time fits its text, and a different value makes a different observation. */
+/* The text buffer has room for the largest time. A different value makes a different
+ * observation. */
 static void times_and_values_tell_observations_apart(void **state) {
     (void)state;
     const ir_value_t values[] = {number(1), number(2)};
@@ -243,8 +244,8 @@ static void superseding_revisions(void **state) {
     expect_id(&greatest, "00000000-0001-ffff-ffff-ffffffffffff");
 }
 
-/* The code uses the namespaces of the header; version and variant alone would not show this.
- *  */
+/* The code uses the namespaces of the header file. Version and variant alone would not show
+ * this. */
 static void namespaces_are_ids(void **state) {
     (void)state;
     static const char *const texts[] = {IR_NAMESPACE_RAW, IR_NAMESPACE_OBSERVATION,

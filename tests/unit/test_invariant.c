@@ -1,4 +1,5 @@
-/* A program whose state is inconsistent ends and names the place, in a release build, too. */
+/* When a program finds an inconsistent state, it ends and names the place in the code, in release
+ * builds, too. */
 #include "broker/partition.h"
 #include "common/invariant.h"
 #include "observation/batch.h"
@@ -74,7 +75,7 @@ static void test_partition(void **state) {
     assert_ends(take_twice, "IR_PARTITION_FREE");
 }
 
-/* The program ends before it looks at the stage. */
+/* The check ends the program before it accesses the stage. */
 static void give_what_another_has(void) {
     ir_batch_t batch = {.stage = &batch};
     ir_stage_give(NULL, &batch);

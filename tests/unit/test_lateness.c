@@ -25,7 +25,7 @@ static int64_t largest(ir_lateness_t *lateness) {
     return us;
 }
 
-/* The counted lateness of a message that is sent at this time and was due 20 ms earlier. */
+/* The lateness that is counted for a message sent at this time and due 20 ms earlier. */
 static int64_t late_at(ir_lateness_t *lateness, int64_t sent_ns) {
     ir_lateness_add(lateness, sent_ns - LATE_NS, sent_ns);
     return largest(lateness);
@@ -60,7 +60,7 @@ static void a_short_hold_is_excused_for_a_second(void **state) {
     assert_int_equal(late_at(&lateness, NOW + 2 + SECONDS(1)), LATE_US);
 }
 
-/* A later, shorter hold does not reduce what a long one granted. */
+/* A long hold excuses lateness until its end. A later, shorter hold does not reduce this. */
 static void an_excuse_stays(void **state) {
     (void)state;
     ir_lateness_t lateness = {.count = 0};
@@ -79,7 +79,7 @@ static void without_a_hold_nothing_is_excused(void **state) {
     assert_int_equal(late_at(&lateness, NOW + SECONDS(1)), LATE_US);
 }
 
-/* The result of the same wait depends on the intended duration of the calls. */
+/* Whether the same wait excuses lateness depends on how long the calls were meant to wait. */
 static void calls_that_wait_are_excused(void **state) {
     (void)state;
     ir_lateness_t lateness = {.count = 0};

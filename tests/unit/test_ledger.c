@@ -57,7 +57,8 @@ static void write_text(const char *path, const char *text) {
     assert_int_equal(fclose(file), 0);
 }
 
-/* Message 1 with observations 11 and 12, unconfirmed 2 with 21, meant to be refused 3. */
+/* Writes a ledger: message 1 with observations 11 and 12; message 2, unconfirmed, with observation
+ * 21; message 3, which must be refused. */
 static void write_example(const char *path) {
     ir_error_t error;
     ir_ledger_writer_t *writer = NULL;
@@ -101,8 +102,8 @@ static void assert_result(ir_ledger_t *ledger, uint64_t present, uint64_t missin
     assert_int_equal(result.foreign, foreign);
 }
 
-/* If a ledger names its motes, data of other motes do not count: neither in the documents nor, as
- * far as the documents know the motes, in the graph. */
+/* If a ledger names its motes, data of other motes do not count. The graph does not show the mote
+ * of an observation, so it is taken from the documents. */
 static void test_motes(void **state) {
     const ir_fixture_t *fixture = *state;
     ir_error_t error;
@@ -187,7 +188,8 @@ static void test_add(void **state) {
 
     ir_ledger_t *ledger = load(fixture->path);
     assert_int_equal(ir_ledger_add(ledger, fixture->other, false, &extent, &error), IR_OK);
-    /* One run sent a message without a confirm, and the other sent the same message with one. */
+    /* One run sent a message without getting a confirm, and another run sent the same message and
+     * got one. */
     ir_ledger_begin(ledger, IR_LEDGER_RAW);
     ir_ledger_end(ledger, &result);
     assert_int_equal(result.expected, 3);
@@ -268,7 +270,7 @@ static void test_bad_files(void **state) {
     }
 }
 
-/* A ledger that ends early, because the generator was interrupted or the disk was full: its whole
+/* A ledger is truncated, because the generator was interrupted or the disk was full. Its complete
  * lines count. */
 static void test_cut_off(void **state) {
     static const struct {
@@ -301,7 +303,7 @@ static void test_cut_off(void **state) {
     }
 }
 
-/* ---- messages whose times count from their arrival ---- */
+/* ---- messages with times relative to their arrival ---- */
 
 static void write_arrival(ir_ledger_writer_t *writer, unsigned content, uint32_t sent,
                           uint32_t confirmed, const char *name, unsigned raw) {
@@ -327,8 +329,8 @@ static void see_arrival(ir_ledger_t *ledger, unsigned key, unsigned first_observ
     assert_int_equal(ir_ledger_see_arrival(ledger, &id, observations, count), IR_OK);
 }
 
-/* Without a name: 1 was sent three times and confirmed once, 2 is the same reading twice, 3 was not
- * confirmed. With a name: 104 was sent twice. */
+/* Without a name: message 1 was sent three times and confirmed once, message 2 is one reading sent
+ * twice, message 3 was not confirmed. With a name: message 104 was sent twice. */
 static ir_ledger_t *arrivals(const char *path) {
     ir_error_t error;
     ir_ledger_writer_t *writer = NULL;
@@ -376,7 +378,8 @@ static void test_arrivals(void **state) {
     ir_ledger_free(ledger);
 }
 
-/* One that is lost, and one of which an observation is gone and another has a second time. */
+/* One message is lost. Of another message one observation is missing, and another observation is
+ * stored with a second time. */
 static void test_arrivals_missing(void **state) {
     const ir_fixture_t *fixture = *state;
     ir_ledger_t *ledger = arrivals(fixture->path);
@@ -395,7 +398,8 @@ static void test_arrivals_missing(void **state) {
     ir_ledger_free(ledger);
 }
 
-/* More often than it was sent; under a name, more often than once. */
+/* A message without a name is stored more often than it was sent. A message with a name is stored
+ * more than once. */
 static void test_arrivals_doubled(void **state) {
     const ir_fixture_t *fixture = *state;
     ir_ledger_t *ledger = arrivals(fixture->path);
@@ -417,7 +421,7 @@ static void test_arrivals_doubled(void **state) {
     ir_ledger_free(ledger);
 }
 
-/* Fewer observations than the message had records that are good, or more. */
+/* Fewer or more observations are stored than the message had good records. */
 static void test_arrivals_with_other_records(void **state) {
     const ir_fixture_t *fixture = *state;
     ir_ledger_t *ledger = arrivals(fixture->path);
@@ -463,8 +467,8 @@ static void test_wrong_kind(void **state) {
     assert_int_equal(ir_ledger_close(writer, &error), IR_OK);
 }
 
-/* /dev/full refuses the first line already; a file that may not grow refuses a later one. After
- * that nothing is written, so the whole lines can be taken. */
+/* /dev/full refuses the first line; a file with a size limit refuses a later one. After that
+ * nothing more is written, so the complete lines can be used. */
 static void test_full_disk(void **state) {
     const ir_fixture_t *fixture = *state;
     ir_error_t error = {.status = IR_OK};

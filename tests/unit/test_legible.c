@@ -70,7 +70,7 @@ static void older_texts_are_their_own_bytes(void **state) {
     ir_arena_free(arena);
 }
 
-/* Each pair of bytes, alone and after the beginning of a longer character. */
+/* Every pair of bytes, alone and after the beginning of a longer character. */
 static void all_pairs(void **state) {
     (void)state;
     ir_arena_t *arena = ir_arena_new(4096);

@@ -1,6 +1,6 @@
 /* Undocumented behaviour of libevent's HTTP server on which http/ relies: the argument of its
- * private callbacks, and who frees a request when its connection ends early. If one of these tests
- * fails with another version of libevent, the file that it names must change. */
+ * private callbacks, and who frees a request when its connection ends early. If a test fails with
+ * another version of libevent, the file that its message names must change. */
 #include "tests/unit/http_client.h"
 
 #include <event2/buffer.h>
@@ -16,7 +16,7 @@
 
 #define REQUEST "GET /one HTTP/1.1\r\nHost: x\r\n\r\n"
 
-/* Fails with what changed, and where that matters. */
+/* Fails with a text that says what changed in libevent, and where it matters. */
 #define EXPECT(condition, text)                                                                    \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -33,7 +33,7 @@ typedef struct fixture {
     void *argument;                  /* of its callbacks, one turn later */
     struct evhttp_request *request;
     size_t requests, completed;
-    bool closed, attached; /* attached: when it closed, the request had its connection */
+    bool closed, attached; /* attached: the request still had its connection when this closed */
 } fixture_t;
 
 static void on_closed(struct evhttp_connection *connection, void *context) {

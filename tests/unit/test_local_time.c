@@ -1,4 +1,5 @@
-/* Local times of zones whose clocks change, and what earlier rows reveal about them. */
+/* Local times in zones whose clocks change, and what the earlier rows of a file reveal about an
+ * ambiguous time. */
 #include "common/clock.h"
 #include "feed/timestamp.h"
 #include "feed/track.h"
@@ -32,7 +33,8 @@ static const char *shown(int64_t time_ns) {
 static void test_zones(void **state) {
     (void)state;
     static const struct {
-        const char *zone, *wall, *first, *second; /* first NULL: there is no such time */
+        const char *zone, *wall, *first, *second; /* first == NULL: this local time does not
+                                                   * exist */
     } cases[] = {
         {"Europe/Berlin", "2025-01-15 12:00", "2025-01-15T11:00:00Z", NULL},
         {"Europe/Berlin", "2025-07-15 12:00", "2025-07-15T10:00:00Z", NULL},
@@ -55,7 +57,7 @@ static void test_zones(void **state) {
         {"Australia/Lord_Howe", "2025-10-05 02:15", NULL, NULL},
         {"Australia/Adelaide", "2025-04-06 02:30", "2025-04-05T16:00:00Z", "2025-04-05T17:00:00Z"},
         {"Asia/Kathmandu", "2025-06-01 12:00", "2025-06-01T06:15:00Z", NULL},
-        /* the clocks change at midnight: a day begins at 01:00, or ends twice */
+        /* the clocks change at midnight: a day begins at 01:00, or its last hour occurs twice */
         {"America/Havana", "2024-03-10 00:30", NULL, NULL},
         {"America/Santiago", "2024-09-08 00:00", NULL, NULL},
         {"America/Santiago", "2024-04-06 23:30", "2024-04-07T02:30:00Z", "2024-04-07T03:30:00Z"},
@@ -65,7 +67,7 @@ static void test_zones(void **state) {
         /* a day that did not take place */
         {"Pacific/Apia", "2011-12-30 12:00", NULL, NULL},
         {"Pacific/Apia", "2011-12-31 12:00", "2011-12-30T22:00:00Z", NULL},
-        /* a change that ICU of Debian 12 does not know */
+        /* a change of rules that is newer than ICU in Debian 12 */
         {"Asia/Almaty", "2024-06-01 12:00", "2024-06-01T07:00:00Z", NULL},
         /* abbreviations and offsets */
         {"CET", "2025-07-15 12:00", "2025-07-15T11:00:00Z", NULL},
@@ -105,9 +107,8 @@ static void test_unknown_zones(void **state) {
     ir_zones_free(zones);
 }
 
-/* Converts every quarter of an hour of a year to local time and back: all instants are found once,
- * in order.
- *  */
+/* Converts every quarter-hour of a year to local time and back: every instant is found once, in
+ * order. */
 static void test_a_year_of_quarters(void **state) {
     (void)state;
     static const char *const names[] = {"Europe/Berlin",       "America/New_York",
@@ -134,7 +135,8 @@ static void test_a_year_of_quarters(void **state) {
     ir_zones_free(zones);
 }
 
-/* ---- rows ---- */
+/* Reads rows of local times, and asserts the instant of each ("-": the time does not exist; "?…":
+ * the instant is a guess). */
 
 /* Reads rows of local times and asserts their instants ("-": does not exist, "?…": guessed). */
 static void check_rows(const char *zone_name, const char *const (*rows)[2], size_t count) {

@@ -26,8 +26,8 @@ static void alone_it_owns_everything(void **state) {
     ir_membership_free(membership);
 }
 
-/* Each of three workers knows the others: every partition has exactly one of them, and each worker
- * a fair part. */
+/* Three workers know each other. Every partition belongs to exactly one of them, and each has a
+ * fair share. */
 static void every_partition_has_one_owner(void **state) {
     (void)state;
     static const char *const names[] = {"worker-a", "worker-b", "worker-c"};
@@ -118,8 +118,8 @@ static void odd_names_and_crowds_are_bounded(void **state) {
     ir_membership_free(NULL);
 }
 
-/* A member that announces its partitions serves exactly those; a member that announces none is
- * assumed to serve its share. */
+/* A member that announces its partitions has exactly those. A member that announces none is assumed
+ * to have its share. */
 static void members_serve_what_they_say(void **state) {
     (void)state;
     ir_membership_t *membership = ir_membership_new("a", EXPIRY_NS);

@@ -1,4 +1,4 @@
-/* Only codes documented to concern the document count as its fault. */
+/* A code counts as a fault of the document only if its documentation says so. */
 #include "store/documents/mongodb/codes.h"
 
 #include <setjmp.h>

@@ -36,7 +36,7 @@ static void motes_take_turns_and_their_items_wait(void **state) {
     ir_mote_queue_free(queue);
 }
 
-/* Several items of a line are sent at once and may finish in any order. */
+/* Several items of one mote are sent at once, and may be answered in any order. */
 static void a_line_is_taken_as_a_whole(void **state) {
     (void)state;
     ir_mote_queue_t *queue = ir_mote_queue_new(ITEMS);
@@ -68,7 +68,7 @@ static void a_line_is_taken_as_a_whole(void **state) {
     ir_mote_queue_free(queue);
 }
 
-/* An item that waits for a time delays its mote and no other. */
+/* An item that waits for a time delays only its own mote. */
 static void held_until_then(void **state) {
     (void)state;
     ir_mote_queue_t *queue = ir_mote_queue_new(ITEMS);
@@ -128,7 +128,7 @@ static void take_one(trial_t *trial, int64_t now) {
     }
 }
 
-/* Finishes some of the line's first items. */
+/* Answers some of the first items of a mote. */
 static void give_one_back(trial_t *trial, int64_t now) {
     const unsigned chosen = (unsigned)rand() % trial->n_going;
     const unsigned mote = trial->going[chosen];
@@ -145,7 +145,7 @@ static void give_one_back(trial_t *trial, int64_t now) {
     ir_mote_queue_give_back(trial->queue, mote, rand() % 4 == 0 ? now + rand() % 20 : 0);
 }
 
-/* In every case the items of a mote come in the order in which they were added. */
+/* Whatever happens, the items of a mote come in the order in which they were added. */
 static void order_holds(void **state) {
     (void)state;
     enum { STEPS = 200000 };

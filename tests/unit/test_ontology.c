@@ -1,5 +1,5 @@
-/* The ontology describes every term of ours that the registry reads and the formats write, and no
- * other. */
+/* The ontology describes every term of ours that the registry reads or the formats write, and no
+ * other terms. */
 #include "annotation/formats/rdf/vocabulary.h"
 #include "observation/registry/registry.h"
 #include "observation/registry/terms.h"
@@ -29,7 +29,7 @@ static bool is_used(ir_view_t iri) {
             return true;
         }
     }
-    /* the class of the flags is only mentioned */
+    /* the class of the flags, which no program reads or writes */
     return ir_view_equal(iri, ir_view_text(IR_ONTOLOGY "QualityFlag"));
 }
 

@@ -1,5 +1,5 @@
-/* Sending to an unavailable broker: shipments come back at once, shipments in progress are freed at
- * the stop, and the limits hold. (With a broker: tests/integration/test_ingest.py.) */
+/* Sending to a broker that is unavailable: shipments come back at once, shipments in progress are
+ * freed at the stop, and the limits hold. (With a broker: tests/integration/test_ingest.py.) */
 #include "common/clock.h"
 #include "ingest/outlet.h"
 

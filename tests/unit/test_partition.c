@@ -76,8 +76,8 @@ static void a_repeated_close_is_answered_once(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
 }
 
-/* A repeated close may arrive while the channel is being reopened; a close after open-ok is a new
- * one. */
+/* The broker may repeat a channel.close while the channel is being reopened. A channel.close after
+ * the open-ok is a new one. */
 static void a_repeat_does_not_close_the_next_session(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);
@@ -91,7 +91,8 @@ static void a_repeat_does_not_close_the_next_session(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
 }
 
-/* Both sides close at once: the broker's is answered once, and our close-ok is waited for. */
+/* Both sides close the channel at once. The broker's close is answered once, and we wait for the
+ * answer to ours. */
 static void closes_that_cross(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);
@@ -105,8 +106,8 @@ static void closes_that_cross(void **state) {
     assert_int_equal(scene->partition.state, IR_PARTITION_FREE);
 }
 
-/* The broker takes outstanding messages back: acknowledgements of the old session have no effect,
- * and the next session has a new number. */
+/* The broker takes unacknowledged messages back. Acknowledgements of the old session have no
+ * effect, and the next session has a new number. */
 static void a_close_ends_the_session(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);
@@ -119,7 +120,7 @@ static void a_close_ends_the_session(void **state) {
     assert_int_not_equal(scene->partition.session, session);
 }
 
-/* Messages that are set aside stay outstanding while later ones are acknowledged. */
+/* Messages that are set aside stay unacknowledged while later ones are acknowledged. */
 static void a_hand_over_waits_for_each_message(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);
@@ -154,7 +155,7 @@ static void a_cancelled_consumer_closes_its_channel(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_METHOD), 1);
 }
 
-/* The partition's channel is closed, the connection stays; late frames of the broker have no
+/* The partition's channel is closed while the connection stays. Frames that arrive late have no
  * effect. */
 static void a_queue_that_does_not_answer_is_suspected(void **state) {
     ir_scene_t *scene = *state;
@@ -176,7 +177,7 @@ static void a_queue_that_does_not_answer_is_suspected(void **state) {
     assert_true(scene->partition.suspect);
 }
 
-/* RabbitMQ closes the connection of a channel that waited too long for a queue. */
+/* RabbitMQ closes the whole connection if one of its channels has waited too long for a queue. */
 static void a_connection_lost_while_it_was_asked(void **state) {
     ir_scene_t *scene = *state;
     take(scene);
@@ -195,8 +196,8 @@ static void a_connection_lost_while_it_was_asked(void **state) {
     assert_false(scene->partition.suspect);
 }
 
-/* The queue of a partition that is handed over does not answer: the partition is not suspected.
- *  */
+/* A queue does not answer while its partition is handed over to another worker. The queue is not
+ * suspected of a fault. */
 static void a_close_that_is_not_answered(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);

@@ -1,5 +1,5 @@
-/* Whether messages can be dropped, judged from RabbitMQ's management interface: every limit set by
- * argument, policy or operator policy, in both series. */
+/* Whether RabbitMQ can drop messages, according to its management interface. Covers every limit,
+ * set by argument, policy or operator policy, in both series. */
 #include "worker/policies.h"
 
 #include <setjmp.h>
@@ -107,7 +107,7 @@ static void test_faults(void **state) {
     }
 }
 
-/* Unintelligible values do not count as safe. */
+/* A value that cannot be understood does not count as safe. */
 static void test_not_known(void **state) {
     (void)state;
     static const char *const policies[] = {

@@ -1,6 +1,6 @@
-/* Files that are removed, moved, replaced or overwritten while open: nothing is acknowledged that
- * is not stored at its path, the fault is reported once, and work continues when the right file is
- * back or a new one is set up. */
+/* Files are removed, moved, replaced or overwritten while they are open. Data not stored in the
+ * file at the path are not acknowledged. The fault is reported once, and work continues when the
+ * right file is back or a new one is set up. */
 #include "common/clock.h"
 #include "store/documents/documents.h"
 #include "store/graph/graph.h"
@@ -54,7 +54,7 @@ static ir_graph_t *open_graph(ir_place_t *place) {
     return graph;
 }
 
-/* Acts like another program, ir-store init. */
+/* Acts like another program: ir-store init. */
 static void set_up_stores(ir_place_t *place) {
     ir_documents_t *documents = open_documents(place);
     ir_graph_t *graph = open_graph(place);
@@ -64,7 +64,7 @@ static void set_up_stores(ir_place_t *place) {
     ir_graph_close(graph);
 }
 
-/* Runs a command of the shell in the test's directory. */
+/* Runs a shell command in the test's directory. */
 static void shell(const ir_place_t *place, const char *command) {
     char line[512];
     snprintf(line, sizeof line, "cd %s && %s", place->directory, command);
@@ -114,7 +114,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* The batch becomes message and observation number n. */
+/* Fills the batch with message and observation number n. */
 static void fill(ir_place_t *place, int n) {
     const ir_value_t value = {.kind = IR_VALUE_NUMBER, .number = n};
     place->message = (ir_message_t){.routing_key = ir_view_text("ir.m"),
@@ -142,13 +142,13 @@ static ir_outcome_t put_graph(ir_place_t *place) {
     return ir_graph_put(place->graph, place->batch, &place->error);
 }
 
-/* ---- accidents to files, and the expected reaction ---- */
+/* ---- what can happen to files, and the expected reaction ---- */
 
 typedef struct ir_accident {
     const char *name, *command;
     ir_status_t status; /* of the first try */
     const char *says;   /* part of its text */
-    ir_status_t then;   /* expected status of the next put; OK: it recovers alone */
+    ir_status_t then;   /* expected status of the next put; OK: the store has recovered by itself */
     const char *mend;   /* a command, or NULL: nothing */
     bool new_store;     /* set up after that */
     int kept;           /* of the two messages stored before */
@@ -254,7 +254,7 @@ static void expect(ir_place_t *place, const ir_accident_t *accident, ir_status_t
     }
 }
 
-/* The result of a put, or with `idle` of a check. */
+/* Returns the status of a put or, with `idle`, of a check. */
 static ir_status_t attempt(ir_place_t *place, const ir_store_kind_t *kind, bool idle) {
     if (idle) {
         return kind->present(place);
@@ -314,7 +314,8 @@ static void test_graph(void **state) {
     }
 }
 
-/* Another program may change the database in ways that SQLite allows. */
+/* Another program changes the database in ways that SQLite allows. This must not be reported as a
+ * fault. */
 static void test_no_false_alarm(void **state) {
     ir_place_t *place = *state;
     static const char *const commands[] = {

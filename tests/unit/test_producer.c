@@ -21,14 +21,14 @@
 #define MESSAGES 500
 #define WAIT_NS (20 * IR_SECOND_NS)
 
-/* A sender that keeps what it is given and fails as the test wants. Touched by the producer's
- * thread only, until that is joined. */
+/* A sender that records its messages and fails as the test requests. Only the producer's thread
+ * uses it until that thread has ended. */
 typedef struct ir_fake {
-    unsigned answers_kept; /* the newest so many messages stay unanswered */
-    unsigned fail_every;   /* every so many pushes answers RETRY; 0: none */
-    unsigned refuse_every; /* every so many messages is refused; 0: none */
+    unsigned answers_kept; /* this many of the newest messages stay unanswered */
+    unsigned fail_every;   /* one in this many pushes answers RETRY; 0: none */
+    unsigned refuse_every; /* one in this many messages is refused; 0: none */
     unsigned again_every;  /* … is put off once */
-    ir_status_t reject;    /* every send fails with this status; IR_OK: none does */
+    ir_status_t reject;    /* every send fails with this status; IR_OK: no send fails */
     bool no_login;
     ir_answers_t answers;
     unsigned motes[MESSAGES * 40];     /* as given, in order */
@@ -187,7 +187,7 @@ static ir_status_t finish(ir_producer_t *producer, ir_producer_counts_t *counts,
     return status;
 }
 
-/* Lines of the ledger that begin with `kind`. */
+/* Returns the number of lines of the ledger that begin with `kind`. */
 static unsigned ledger_lines(char kind) {
     FILE *file = fopen(path, "r");
     assert_non_null(file);
@@ -218,8 +218,8 @@ static void all_is_sent_and_confirmed(void **state) {
     assert_int_equal(ledger_lines('u') + ledger_lines('p'), 0);
 }
 
-/* After each failure everything that was not settled goes again, in its order; the ledger has every
- * message once. */
+/* After each failure, all unanswered messages are sent again in order. The ledger has every message
+ * once. */
 static void failures_are_sent_again(void **state) {
     (void)state;
     ir_producer_counts_t counts;
@@ -268,7 +268,8 @@ static void what_is_not_confirmed_stands_so_in_the_ledger(void **state) {
     assert_int_equal(ledger_lines('o') + ledger_lines('p'), source.observations);
 }
 
-/* What the target refuses is done with; it may stand in the stores only if it got there before. */
+/* A refused message is not sent again. The ledger lists it as possibly stored only if an earlier
+ * attempt may have arrived. */
 static void refused_and_put_off(void **state) {
     (void)state;
     ir_producer_counts_t counts;
@@ -294,7 +295,7 @@ static void refused_and_put_off(void **state) {
     ir_tracker_free(tracker);
 }
 
-/* Each producer sends its own motes' messages; together they send all. */
+/* Each producer sends the messages of its own motes. Together they send all messages. */
 static void parts_make_the_whole(void **state) {
     (void)state;
     ir_error_t error;
@@ -328,8 +329,8 @@ static void await_idle(const ir_producer_t *producer) {
     assert_true(ir_producer_idle(producer));
 }
 
-/* An order that no thread could keep: what stays behind is counted, sent later, and its lateness is
- * the producer's own. */
+/* No thread could send that fast. Late messages are counted and sent later, and count as the
+ * producer's own delay. */
 static void orders_end_in_time(void **state) {
     (void)state;
     ir_producer_counts_t counts = {0};
@@ -397,9 +398,9 @@ static void a_tracker_without_room_ends_it(void **state) {
     ir_tracker_free(tracker);
 }
 
-/* ---- messages whose times count from their arrival ---- */
+/* ---- messages with times relative to their arrival ---- */
 
-/* Sends them all, with failures; the source's messages with the fake's answers are in `path`. */
+/* Sends all messages, with failures. The ledger is in `path`. */
 static void send_arrivals(const ir_sender_t *sender, ir_source_t *arrivals,
                           ir_producer_counts_t *counts) {
     const ir_source_options_t wanted = {
@@ -441,7 +442,7 @@ static ir_id_t id_of(const ir_source_t *arrivals, uint64_t number, ir_raw_kind_t
     return id;
 }
 
-/* Whether the ledger has this line, up to the number of sendings. */
+/* Counts the lines of the ledger with this beginning and this end. */
 static unsigned lines_with(const char *begin, const char *end) {
     FILE *file = fopen(path, "r");
     assert_non_null(file);

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* The display of this state, ten seconds after the start. */
+/* Returns the display of this state, ten seconds after the start. */
 static void show(bool terminal, ir_progress_state_t *state, char text[static 2048]) {
     static const ir_targets_t none = {.count = 0};
     FILE *out = tmpfile();

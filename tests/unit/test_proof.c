@@ -1,6 +1,7 @@
-/* A refusal is believed: after eight equal answers over two seconds with good control items between
- * them, at once when the code is about the data, and never while the server refuses a certainly
- * good item. A caller that does not wait for the proof sets the suspects aside. */
+/* When a refusal is believed: after eight equal answers over two seconds, if the control items
+ * between them are accepted; or at once, if the code is documented to be about the data. Never
+ * while the server refuses an item that is certainly good. A caller that does not wait for the
+ * proof sets the suspects aside. */
 #include "common/proof.h"
 
 #include <setjmp.h>
@@ -16,17 +17,17 @@
 #define CODE_UNKNOWN 16500
 #define CODE_DATA 121
 
-/* A server that refuses some items for ever, and a share of all requests. */
+/* A server that always refuses certain items, and a share of all requests. */
 typedef struct ir_server {
     bool bad[ITEMS];     /* refused with `code` */
     bool certain;        /* the code is about the data */
-    bool each_by_itself; /* the others of the request are taken */
+    bool each_by_itself; /* accepts the other items of a request */
     unsigned refused_percent;
     bool control_refused;
     uint64_t random;
     unsigned written[ITEMS], alone[ITEMS], refused[ITEMS], aside[ITEMS];
     unsigned controls;
-    bool behind; /* an item was written before one in front of it was settled */
+    bool behind; /* an item was written before an earlier one was settled */
 } ir_server_t;
 
 static bool happens(ir_server_t *server) {
@@ -221,7 +222,7 @@ static void assert_set_aside(const ir_server_t *server, uint32_t count) {
     }
 }
 
-/* Each item is tried alone at most once, which proves nothing; the rest is written. */
+/* Each item is sent alone at most once, which proves nothing. All others are written. */
 static void suspects_are_set_aside_without_a_proof(void **state) {
     ir_server_t *server = *state;
     ir_error_t error;

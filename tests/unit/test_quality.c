@@ -1,5 +1,5 @@
-/* Compares quality control with flags that ioos_qc computed (tests/data/quality): for a whole
- * series at once, in batches, and with the state of the series lost and read back at any point. */
+/* Compares quality control with flags that ioos_qc computed (tests/data/quality). Points come as a
+ * whole series, in batches, and with the state of the series lost and read back at any point. */
 #include "annotation/quality/quality.h"
 
 #include "annotation/quality/qartod.h"
@@ -29,11 +29,11 @@ typedef struct golden {
     uint8_t aggregates[POINTS_MAX];
 } golden_t;
 
-/* What the document store would contain: every point with the flags that it got on arrival. */
+/* Stands in for the document store: every point with the flags that it got on arrival. */
 typedef struct memory {
     ir_point_t points[POINTS_MAX];
     size_t n_points;
-    unsigned failures; /* how many calls fail from now on */
+    unsigned failures; /* number of the next calls that will fail */
     unsigned calls;
 } memory_t;
 
@@ -152,7 +152,7 @@ static ir_outcome_t recall(void *context, const ir_sensor_t *sensor, int64_t bef
     return IR_OUTCOME_OK;
 }
 
-/* A batch of the points begin … end-1, each in a message of its own. */
+/* Makes a batch of the points begin … end-1, each in its own message. */
 static ir_batch_t *make_batch(const golden_t *golden, size_t begin, size_t end, uint32_t session) {
     ir_batch_t *batch = ir_batch_new(NULL);
     assert_non_null(batch);
@@ -211,7 +211,8 @@ static void note(seen_t *seen, const ir_batch_t *batch) {
     }
 }
 
-/* Runs the series in batches of at most `size`; with `memory`, every batch has a new session. */
+/* Runs the series in batches of at most `size` points. With `memory`, every batch is a new
+ * session. */
 static seen_t *run(const golden_t *golden, size_t size, memory_t *memory) {
     seen_t *seen = calloc(1, sizeof *seen);
     ir_quality_t *quality = ir_quality_new(10, memory != NULL ? recall : NULL, memory, true);
@@ -430,7 +431,7 @@ static void remove_one(ir_batch_t *batch, uint32_t place) {
 enum { MISSING = 10, COUNT = 30 };
 static const ir_value_t nothing = {.kind = IR_VALUE_NUMBER, .number = -999999};
 
-/* Points after a missing value have the flags that they would have if it had not been sent. */
+/* Points after a missing value get the flags that they would have if it had not been sent. */
 static void assert_as_without(const golden_t *golden, const ir_observation_t *behind) {
     ir_quality_t *quality = ir_quality_new(4, NULL, NULL, true);
     ir_batch_t *without = make_batch(golden, 0, COUNT, 1);
@@ -465,8 +466,8 @@ static void what_is_missing_leaves_the_series_as_it_was(void **state) {
     free(golden);
 }
 
-/* The store returns it as an ordinary value, because it was not registered as missing at that
- * time. */
+/* The store returns the value as an ordinary one, because it was not registered as missing when it
+ * was stored. */
 static void what_was_registered_as_missing_later(void **state) {
     (void)state;
     golden_t *golden = read_golden("tests/data/quality/made_everything.golden");
@@ -497,7 +498,7 @@ static void a_spike_threshold_of_nothing_is_none(void **state) {
     assert_int_equal(ir_test_spike(&limits, 1, 100, 1), IR_FLAG_FAIL);
 }
 
-/* The flags match those of ioos_qc 2.2.0 for 1, 1.0004, 1.0005 and 1.3, and for jumps. */
+/* For times 1, 1.0004, 1.0005 and 1.3 s, and for jumps, the flags are those of ioos_qc 2.2.0. */
 static void changes_within_a_second(void **state) {
     (void)state;
     static const struct {

@@ -61,7 +61,7 @@ static void a_refusal_is_filled(void **state) {
     assert_string_equal(refusal.detail, "unit 'furlong' of 3");
 }
 
-/* The text is one printable line, whatever a mote put into its names. */
+/* The text is one printable line, whatever a mote has put into its names. */
 static void details_are_made_printable(void **state) {
     (void)state;
     ir_refusal_t refusal;
@@ -81,7 +81,7 @@ static void details_are_cut(void **state) {
     memset(&refusal, 0x55, sizeof refusal);
     ir_refusal_set(&refusal, IR_REASON_BAD_NAME, 0, "%s", text);
     assert_int_equal(strnlen(refusal.detail, sizeof refusal.detail), sizeof refusal.detail - 1);
-    /* A text that is part of the refusal itself must be copied by the caller first; an empty one is
+    /* The caller must first copy a text that is part of the refusal itself. An empty text is
      * allowed. */
     ir_refusal_set(&refusal, IR_REASON_NONE, 0, "%s", "");
     assert_string_equal(refusal.detail, "");

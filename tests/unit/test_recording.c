@@ -38,7 +38,7 @@ static void json_text(void **state) {
     assert_string_equal(
         sources_body(&source, 3),
         "[{\"bn\":\"S/\",\"bt\":1304223300.25,\"n\":\"00065\",\"u\":\"m\",\"v\":3.048}]");
-    /* the first repetition lies one day before */
+    /* the first repetition is one day earlier */
     assert_string_equal(
         sources_body(&source, 1),
         "[{\"bn\":\"S/\",\"bt\":1304136900.25,\"n\":\"00065\",\"u\":\"m\",\"v\":3.048}]");
@@ -53,7 +53,7 @@ static void json_text(void **state) {
     ir_source_close(&source);
 }
 
-/* Gaps of more than an hour are shortened, also between repetitions. */
+/* Gaps of more than an hour are shortened, including those between repetitions. */
 static void own_pace(void **state) {
     (void)state;
     sources_write_text(HEAD "S,a,2011-05-01T04:00:00Z,1,m,\nT,a,2011-05-01T04:00:00Z,1,m,\n"
@@ -104,7 +104,7 @@ static void too_many_repetitions(void **state) {
     ir_source_close(&source);
 }
 
-/* The worker's decoder finds the same ids in the body as the ledger will contain. */
+/* The worker's decoder computes the same ids from the body as the ledger will contain. */
 static size_t check_message(const ir_source_t *source, uint64_t number, ir_arena_t *arena) {
     ir_buffer_t body;
     ir_senml_pack_t decoded = {0};

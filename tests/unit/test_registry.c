@@ -1,5 +1,5 @@
 /* The registry: what every term becomes, every fault with its file and line (tests/data/registry),
- * the example of docs/reference/registry.md, and every allocation that fails. */
+ * the example of docs/reference/registry.md, and each allocation failing in turn. */
 #include "common/clock.h"
 #include "observation/registry/registry.h"
 #include "tests/unit/failing_alloc.h"
@@ -208,14 +208,14 @@ static void test_usgs(void **state) {
     ir_registry_unref(registry);
 }
 
-/* The Turtle below the manual's heading, as a reader would copy it. */
+/* Copies the Turtle code below the manual's heading to a file, as a reader would. */
 static void copy_example(const char *path) {
     char line[1024];
     FILE *manual = fopen(MANUAL, "re");
     FILE *copy = fopen(path, "we");
     assert_non_null(manual);
     assert_non_null(copy);
-    int part = 0; /* 0: before the heading, 1: before the code, 2: in it, 3: behind */
+    int part = 0; /* 0: before the heading, 1: before the code, 2: in it, 3: after it */
     while (fgets(line, sizeof line, manual) != NULL && part < 3) {
         if (part == 2 && strncmp(line, "```", 3) != 0) {
             fputs(line, copy);
@@ -323,8 +323,8 @@ static void assert_several_refused(const char *paths, const char *text) {
     assert_string_equal(error.text, text);
 }
 
-/* Several files with shared properties, blank nodes with the same label, and a sensor on a mote of
- * another file. */
+/* Several files that share properties, use the same label for blank nodes, and give a sensor to a
+ * mote of another file. */
 static void test_several_files(void **state) {
     (void)state;
     ir_registry_t *registry = load("tests/data/registry/several");
@@ -381,7 +381,7 @@ static void test_defined_in_two_files(void **state) {
 
 /* ---- faults ---- */
 
-/* A file of `size` bytes, written as `piece` again and again. */
+/* Writes a file of `size` bytes that repeats `piece`. */
 static void write_file(char *path, const char *piece, size_t piece_size, size_t count) {
     const int descriptor = mkstemp(path);
     assert_true(descriptor >= 0);
@@ -393,7 +393,7 @@ static void write_file(char *path, const char *piece, size_t piece_size, size_t 
     assert_int_equal(fclose(file), 0);
 }
 
-/* "column 9:" becomes "column :". Releases of serd count columns from 0 or from 1. */
+/* Replaces "column 9:" by "column :", because releases of serd count columns from 0 or from 1. */
 static void forget_columns(char *text) {
     for (char *at = text; (at = strstr(at, "column ")) != NULL;) {
         at += strlen("column ");
@@ -403,7 +403,7 @@ static void forget_columns(char *text) {
     }
 }
 
-/* The expected text stands in the file's first line: "# error: LINE: …". */
+/* The first line of the file has the expected text: "# error: LINE: …". */
 static void read_expected(const char *path, char *expected, size_t size) {
     char line[600];
     FILE *file = fopen(path, "re");
@@ -438,7 +438,7 @@ static void test_faults(void **state) {
     globfree(&found);
 }
 
-/* The faults reported for a file whose first lines have the expected texts. */
+/* Compares reported faults with a file whose first lines have the expected texts. */
 typedef struct expectation {
     const char *path;
     FILE *file;
@@ -460,8 +460,8 @@ static void tell_expected(void *context, const char *line) {
     expectation->told++;
 }
 
-/* All faults are reported together, in the order of the file, without those that follow from
- * others. */
+/* All faults are reported together, in the order of the file. Faults that only follow from others
+ * are not reported. */
 static void test_many_faults(void **state) {
     (void)state;
     static const char *const paths[] = {"tests/data/registry/many/ten.ttl",
@@ -488,7 +488,7 @@ static void keep_line(void *context, const char *line) {
     snprintf(context, 100, "%.99s", line);
 }
 
-/* Twenty are reported. A fault that a thousand sensors share is reported once. */
+/* Only twenty faults are reported. A fault that a thousand sensors share is reported once. */
 static void test_faults_are_bounded(void **state) {
     (void)state;
     char path[] = "/tmp/ir-test-registry-XXXXXX";
@@ -515,7 +515,7 @@ static void test_faults_are_bounded(void **state) {
     unlink(path);
 }
 
-/* A missing file does not hide the faults of another file. */
+/* Although one file is missing, the faults of the other file are reported. */
 static void test_faults_of_several_files(void **state) {
     (void)state;
     char last[100];
@@ -601,7 +601,7 @@ static void test_too_large(void **state) {
     unlink(path);
 }
 
-/* An empty registry is valid: with unregistered = accept, it need not describe anything. */
+/* An empty registry is valid: with `unregistered = accept`, nothing needs to be registered. */
 static void test_empty(void **state) {
     (void)state;
     ir_registry_t *registry = load("/dev/null");

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-/* Numbers that are "read" when the test allows it. */
+/* An object is a number. It is "read" when the test allows it. */
 typedef struct ir_desk {
     struct event_base *base;
     ir_reload_t *reload;
@@ -22,7 +22,7 @@ typedef struct ir_desk {
     ir_error_t error;
 } ir_desk_t;
 
-static ir_desk_t *the_desk; /* for `free` and `in_use`, which do not get the context */
+static ir_desk_t *the_desk; /* `free` and `in_use` have no context, so they use this */
 static bool old_in_use;
 
 static ir_status_t load(void *context, void **made, ir_error_t *error) {
@@ -84,7 +84,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     ir_desk_t *desk = *state;
-    sem_post(&desk->let); /* for one that is still being read */
+    sem_post(&desk->let); /* lets an object finish that is still being read */
     ir_reload_close(desk->reload);
     free(desk->current);
     event_base_free(desk->base);
@@ -93,7 +93,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Turns the loop until this many were swapped or failed. */
+/* Runs the loop until this many objects were swapped, and this many failed. */
 static void turn_until(ir_desk_t *desk, int swaps, int failures) {
     while (desk->swaps < swaps || desk->failures < failures) {
         event_base_loop(desk->base, EVLOOP_ONCE);
@@ -149,7 +149,8 @@ static void a_third_is_not_read_while_the_first_is_used(void **state) {
     turn_until(desk, 1, 0);
     ir_reload_request(desk->reload);
     sem_post(&desk->let);
-    for (int i = 0; i < 3; i++) { /* each waits for the timer that checks the old object */
+    for (int i = 0; i < 3; i++) { /* each round waits for the timer that checks whether the old
+                                   * object is in use */
         event_base_loop(desk->base, EVLOOP_ONCE);
     }
     assert_int_equal(atomic_load(&desk->loads), 1);
@@ -175,7 +176,7 @@ static void a_broken_one_leaves_the_old_one(void **state) {
     assert_int_equal(*desk->current, 2);
 }
 
-/* tear_down closes while the thread is working; the sanitizers would detect leftovers. */
+/* tear_down closes the reload while its thread is working. The sanitizers would report leaks. */
 static void closing_waits_for_the_reading(void **state) {
     ir_desk_t *desk = *state;
     ir_reload_request(desk->reload);

@@ -50,7 +50,7 @@ static void refuses_by_line(void **state) {
     ir_reply_free(reply);
 }
 
-/* An answer says nothing about a pack unless it names it. */
+/* An answer applies to a pack only if it names the pack. */
 static void anything_else_says_nothing(void **state) {
     (void)state;
     static const char *const bodies[] = {

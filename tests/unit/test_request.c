@@ -1,5 +1,5 @@
-/* Requests of the HTTP server as the programs see them: their content, later answers, connections
- * that close first. */
+/* Requests of the HTTP server as the programs see them: their content, answers that come later, and
+ * connections that close before the answer. */
 #include "http/connections.h"
 #include "http/listener.h"
 #include "tests/unit/http_client.h"
@@ -41,7 +41,7 @@ static bool is_quiet(const void *context) {
     return ir_connections_quiet(((const fixture_t *)context)->connections);
 }
 
-/* Like the gateway's: with a list of changes. */
+/* Makes an event base like the gateway's, with a change list. */
 static struct event_base *new_base(void) {
     struct event_config *config = event_config_new();
     event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);

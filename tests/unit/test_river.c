@@ -39,7 +39,7 @@ static void keys_spread(void **state) {
     assert_true(fabs(squares / 160000 - 1) < 0.03);
 }
 
-/* The autocorrelation that the header promises, over many series. */
+/* Over many series, the autocorrelation is as the header file promises. */
 static double correlation(int64_t lag_ms) {
     double sum = 0;
     unsigned count = 0;
@@ -157,7 +157,7 @@ static void sensors_are_autocorrelated(void **state) {
     }
 }
 
-/* The time of the highest discharge within five days of a time. */
+/* Returns the time of the highest discharge within five days after a time. */
 static int64_t crest(unsigned mote, int64_t from_ns, double *height) {
     int64_t at_ns = from_ns;
     *height = 0;
@@ -172,9 +172,8 @@ static int64_t crest(unsigned mote, int64_t from_ns, double *height) {
     return at_ns;
 }
 
-/* The flood of a strong storm passes down the river: then the stage is higher, the turbidity is
- * higher, and the conductance is lower.
- *  */
+/* A strong storm causes a flood that moves down the river. Meanwhile the stage and the turbidity
+ * are higher, and the conductance is lower. */
 static void storms_travel(void **state) {
     (void)state;
     double height = 0;

@@ -43,7 +43,7 @@ static void no_rate_is_due_at_once(void **state) {
     assert_int_equal(due(&schedule), START);
 }
 
-/* Rounding errors of a third of a nanosecond per step must not add up. */
+/* Rounding errors of a third of a nanosecond per message must not add up. */
 static void long_runs_do_not_drift(void **state) {
     (void)state;
     ir_schedule_t schedule = schedule_of(3, IR_ARRIVALS_CONSTANT);

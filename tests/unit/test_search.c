@@ -12,8 +12,8 @@
 
 #define BOUND_MS 500
 
-/* A target that sustains rates up to its capacity. By a fixed sequence a share of the trials fails
- * anyway, as on a machine with other load. */
+/* A model of a target that sustains rates up to its capacity. A share of the trials fails anyway,
+ * in a fixed sequence, as on a machine with other load. */
 typedef struct ir_model {
     double capacity;
     unsigned wrong_every; /* 0: never */
@@ -64,7 +64,8 @@ static void finds_the_capacity(void **state) {
     }
 }
 
-/* Without a rate, the queue accepts far more messages than it delivers, or fewer than it could. */
+/* The trial without a rate suggests a wrong capacity: the queue accepted many more messages than
+ * the target processes, or fewer. */
 static void a_first_guess_that_is_far_off(void **state) {
     (void)state;
     ir_search_t found;
@@ -83,7 +84,7 @@ static void one_disturbed_trial_decides_nothing(void **state) {
     }
 }
 
-/* The quartiles show how much the capacity varied meanwhile. */
+/* The quartiles show how much the capacity varied during the search. */
 static void a_capacity_that_varies(void **state) {
     (void)state;
     ir_search_t found;
@@ -108,7 +109,7 @@ static void nothing_is_kept(void **state) {
     assert_true(found.done && found.trials <= IR_SEARCH_TRIALS_MAX);
 }
 
-/* The result reflects the end of the search, not earlier trials that seemed close. */
+/* The result is determined by the end of the search, not by earlier trials. */
 static void a_capacity_that_falls(void **state) {
     (void)state;
     ir_search_t found;
@@ -121,7 +122,7 @@ static void a_capacity_that_falls(void **state) {
     assert_near(ir_search_result(&found).rate, 8000);
 }
 
-/* Some trials that decide the bisection fail before that. */
+/* Some early trials failed by chance, so the bisection ended with wrong bounds. */
 static void bounds_that_were_wrong(void **state) {
     (void)state;
     ir_search_t found;

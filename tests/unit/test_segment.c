@@ -180,7 +180,7 @@ static void makes_missing_ids_again(void **state) {
     assert_int_equal(size_of(directory, "w-00000001.nq.ids"), 5 * 16);
 }
 
-/* A file-size limit fails like a full disk: after part of the bytes. */
+/* A limit on the file size acts like a full disk: a write fails after a part of the bytes. */
 static void full_disk_leaves_the_file_as_it_was(void **state) {
     const char *directory = ((place_t *)*state)->directory;
     ir_segment_t *segment = NULL;

@@ -1,4 +1,4 @@
-/* SenML decoding, compared with tests/data/senml: every rule and every refusal; and with each
+/* SenML decoding, compared with tests/data/senml: every rule and every refusal. Also with each
  * allocation failing in turn. */
 #include "common/buffer.h"
 #include "observation/senml/senml.h"
@@ -27,7 +27,7 @@ typedef struct sample {
     char expected[CASE_SIZE];
 } sample_t;
 
-/* Reads the next case of the file; false at its end. */
+/* Reads the next case of the file; returns false at its end. */
 static bool read_case(FILE *file, sample_t *sample) {
     static char line[CASE_SIZE];
     memset(sample, 0, sizeof *sample);
@@ -98,7 +98,7 @@ static void show_pack(ir_buffer_t *out, const ir_senml_pack_t *pack) {
     }
 }
 
-/* Decodes a body with each allocation failing in turn, then for good. */
+/* Decodes a body with each allocation failing in turn, then without failures. */
 static void decode(const sample_t *sample, ir_media_t media, ir_view_t body) {
     ir_buffer_t shown;
     ir_buffer_init(&shown);
@@ -126,7 +126,7 @@ static void decode(const sample_t *sample, ir_media_t media, ir_view_t body) {
     ir_buffer_free(&shown);
 }
 
-/* A heap copy of exactly its size, so that reads past the end are detected. */
+/* Copies the body to a heap block of exactly its size, so that reads past its end are detected. */
 static ir_view_t exact(const char *data, size_t size) {
     char *copy = malloc(size > 0 ? size : 1);
     assert_non_null(copy);

@@ -59,7 +59,7 @@ static void first_messages(void **state) {
     ir_source_close(&source);
 }
 
-/* With fewer or more records than sensors the observations are the same, in different messages. */
+/* With fewer or more records than sensors, the same observations are in other messages. */
 static void records_fill_messages_in_order(void **state) {
     (void)state;
     static const unsigned records[] = {1, 3, 20};
@@ -106,9 +106,9 @@ static void seeds_and_starts_decide(void **state) {
     ir_source_close(&other);
 }
 
-/* ---- the worker finds what the source says ---- */
+/* ---- the worker computes the same ids as the source announces ---- */
 
-/* The ids of the records that the decoder accepts and the registry knows. */
+/* Returns the ids of the records that the decoder accepts and whose sensors are registered. */
 static size_t worker_ids(const ir_registry_t *registry, const ir_senml_pack_t *pack,
                          ir_id_t ids[static IDS_MAX]) {
     size_t count = 0;
@@ -194,7 +194,8 @@ static int compare_ids(const void *a, const void *b) {
     return ir_id_compare(a, b);
 }
 
-/* Whatever the faults, no two observations and no two messages share an id, duplicates apart. */
+/* Whatever the faults, ids are distinct: only duplicates share the id of a message or an
+ * observation. */
 static void ids_are_distinct(void **state) {
     (void)state;
     ir_source_options_t options = plain;
@@ -246,7 +247,7 @@ static int64_t time_of(const ir_source_t *source, uint64_t number) {
     return time_ns;
 }
 
-/* When a message is due, its values have been measured. */
+/* A message is due only after its values were measured. */
 static void nothing_is_measured_after_it_is_due(void **state) {
     (void)state;
     static const unsigned records[] = {1, 7, 20};
@@ -264,7 +265,7 @@ static void nothing_is_measured_after_it_is_due(void **state) {
             ir_source_get(&source, number, &message);
             assert_true(message.due_ns >= due_ns);
             due_ns = message.due_ns;
-            if (number < 25) { /* later ones are in the future for the decoder */
+            if (number < 25) { /* the decoder would refuse later ones, which are in the future */
                 assert_true(time_of(&source, number) <= ir_clock_now() + due_ns);
                 assert_true(time_of(&source, number) >=
                             before_ns + due_ns - 70 * (int64_t)records[i] * QUARTER_NS / 7);
@@ -295,7 +296,7 @@ static void data_end_now(void **state) {
     source = sources_open(&options);
     assert_in_range(source.messages, 2300, 2700);
     ir_source_close(&source);
-    /* Room for more than the likely number, also where that is small. */
+    /* There is room for more than the expected number of messages, even if this number is small. */
     options.likely = 3.5;
     source = sources_open(&options);
     assert_in_range(source.messages, 20, 80);

@@ -1,5 +1,5 @@
-/* The broker's error text contains the largest message size; larger messages are refused without
- * sending. */
+/* The size limit for messages is read from the broker's error text. Larger messages are refused
+ * without being sent. */
 #include "broker/size_trial.h"
 
 #include "common/clock.h"
@@ -37,7 +37,7 @@ static void other_words_tell_nothing(void **state) {
     assert_int_equal(bound.most, 0);
 }
 
-/* Nobody listens there: an unknown limit stays unknown, and is not tried again. */
+/* No broker listens at this address. The limit stays unknown, and is not queried again. */
 static void what_cannot_be_tried_stays_unknown(void **state) {
     (void)state;
     ir_size_bound_t bound = {0};

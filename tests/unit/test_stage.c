@@ -17,8 +17,8 @@
 #define BATCHES 64
 #define PATIENCE_NS (10 * IR_SECOND_NS)
 
-/* The work of a stage in these tests: it fails a given number of times, then succeeds. It is in
- * doubt about the first message of the batch number `doubted`. */
+/* The work of a stage in these tests. It fails a given number of times, then succeeds. It is in
+ * doubt about the first message of batch number `doubted`. */
 typedef struct ir_script {
     ir_doubts_t *doubts; /* NULL: it sets nothing aside */
     uint64_t doubted;
@@ -172,8 +172,9 @@ static void expect_aside(const ir_batch_t *batch, const char *expected) {
     }
 }
 
-/* Messages from the one in doubt on are set aside, even if the stage has to retry. Earlier ones
- * that already passed the first stage are held back by the second. Other motes are not affected. */
+/* The mote's messages are set aside from the one in doubt on, even if the stage has to retry. Its
+ * messages that had already passed the first stage are set aside by the second one. Other motes are
+ * not affected. */
 static void a_mote_in_doubt_is_set_aside_by_all_stages(void **state) {
     ir_fixture_t *fixture = *state;
     ir_doubts_t *doubts = ir_doubts_new();

@@ -1,5 +1,5 @@
-/* The decoding of requests, the answers, gzip with a limit, and each allocation failing in turn.
- *  */
+/* Decoding of requests, the answers, gzip with a size limit, and each allocation failing in
+ * turn. */
 #include "common/gunzip.h"
 #include "http/problem.h"
 #include "ingest/key.h"

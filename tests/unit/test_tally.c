@@ -44,7 +44,7 @@ static void counts_by_mote(void **state) {
     ir_tally_free(tally);
 }
 
-/* Many passes over few series: repeats are merged meanwhile, and memory stays small. */
+/* Many passes over few series. Repeats are merged from time to time, so memory stays small. */
 static void series_are_touched(void **state) {
     (void)state;
     static const ir_sensor_t sensors[] = {{.name = "m/b", .registered = true},

@@ -105,7 +105,7 @@ static ir_status_t load(const char *text, ir_mote_tokens_t **tokens, ir_error_t 
 }
 
 static const char *find(const ir_mote_tokens_t *tokens, const char *mote) {
-    /* The view need not end with a NUL. */
+    /* The view of the address need not be NUL-terminated. */
     char longer[40];
     snprintf(longer, sizeof longer, "%s/rest", mote);
     return ir_mote_tokens_find(tokens, ir_view(longer, strlen(mote)));

@@ -1,5 +1,5 @@
-/* Packs without times, or with relative times, from both sources (replay and simulation) and in
- * both formats. */
+/* Packs without times or with relative times, from both sources (replay and simulation) and in both
+ * formats. */
 #include "loadgen/source/simulation.h"
 
 #include "common/arena.h"
@@ -138,7 +138,7 @@ static void packs_say_what_they_are_to_say(void **state) {
     }
 }
 
-/* The names of two runs differ, even if everything else is equal. */
+/* The same run made twice uses different names for its messages. */
 static void names_are_fresh(void **state) {
     (void)state;
     ir_source_options_t options = simulation;

@@ -1,4 +1,5 @@
-/* Tokens: the file, look-up, headers, issuing; rate limits of a mote; trusted proxies. */
+/* Tokens: their file, the look-up, the headers, and issuing. Also the rate limits of motes, and
+ * trusted proxies. */
 #include "common/clock.h"
 #include "ingest/bucket.h"
 #include "ingest/credentials.h"

@@ -16,7 +16,7 @@
 static ir_tracker_counts_t counts;
 static const ir_view_t no_mote;
 
-/* Ids whose hashes rarely differ in the first bytes, so that places in the index collide. */
+/* Makes ids whose first bytes are often equal, so that they collide in the hash table. */
 static ir_id_t id_of(unsigned n) {
     ir_id_t id = {{0}};
     id.bytes[9] = (uint8_t)(n % 3);
@@ -133,7 +133,7 @@ static void order_is_that_of_a_mote_and_format(void **state) {
     arrive(tracker, 0, 1, false); /* another format */
     assert_int_equal(counts.order_violations, 0);
     arrive(tracker, 5, 0, false);
-    arrive(tracker, 3, 0, false); /* a later one of its mote was there */
+    arrive(tracker, 3, 0, false); /* a later message of its mote has arrived before */
     assert_int_equal(counts.order_violations, 1);
     arrive(tracker, 4, 1, false);
     arrive(tracker, 2, 1, true); /* perhaps a copy */
@@ -223,8 +223,8 @@ static void every_fate_has_a_text(void **state) {
     assert_string_equal(ir_fate_text(IR_FATE_COUNT), "unknown");
 }
 
-/* A message that has come back must still be answered before it is forgotten, because its ticket is
- * in use. */
+/* A message may come back before it is answered. The tracker must keep it until the answer, because
+ * its ticket is in use. */
 static void no_room_until_the_oldest_is_answered(void **state) {
     (void)state;
     ir_tracker_t *tracker = ir_tracker_new(2, 1, 1, false);
@@ -239,7 +239,7 @@ static void no_room_until_the_oldest_is_answered(void **state) {
     ir_tracker_free(tracker);
 }
 
-/* Many rounds of the ring: every id is found while it is remembered, and none afterwards. */
+/* The ring is filled many times. Every id is found while it is in the ring, and not afterwards. */
 static void the_index_holds_through_many_turns(void **state) {
     (void)state;
     enum { CAPACITY = 37, MESSAGES = 5000, DELAY = 20 };
@@ -259,7 +259,7 @@ static void the_index_holds_through_many_turns(void **state) {
     ir_tracker_free(tracker);
 }
 
-/* ---- messages whose raw ids nobody knows beforehand ---- */
+/* ---- messages whose raw ids are not known in advance ---- */
 
 static const ir_source_options_t three_motes = {
     .simulate = 3, .records = 7, .interval_ns = 900 * IR_SECOND_NS, .messages = 30};
@@ -301,7 +301,8 @@ static void unknown_ids_are_matched_in_the_order_of_their_mote(void **state) {
     arrive_of(tracker, 100, name_of(&source, 1), 1);
     assert_int_equal(counts.complete, 1);
     assert_int_equal(counts.matched, 2);
-    arrive_of(tracker, 7, name_of(&source, 1), 0); /* a known one is not mistaken for another */
+    arrive_of(tracker, 7, name_of(&source, 1), 0); /* an id that is known already is not assigned to
+                                                    * another message */
     arrive_of(tracker, 100, name_of(&source, 1), 1);
     assert_int_equal(counts.copies, 1);
     arrive_of(tracker, 102, name_of(&source, 1), 0); /* of this mote nothing is left */
@@ -317,8 +318,8 @@ static void unknown_ids_are_matched_in_the_order_of_their_mote(void **state) {
     ir_source_close(&source);
 }
 
-/* A message that was sent again may come back under two ids, and the second one is mistaken for the
- * next message. Messages that come between the two are still in order. */
+/* A message that was sent again may come back under two ids; the second one is then assigned to the
+ * next message. Messages that arrive between the two are still in order. */
 static void guesses_after_a_resend_have_no_order(void **state) {
     (void)state;
     ir_source_t source = sources_open(&three_motes);
@@ -351,7 +352,8 @@ static void guesses_after_a_resend_have_no_order(void **state) {
     ir_source_close(&source);
 }
 
-/* Rejections come through a separate queue, before or after published messages. */
+/* Rejections come through a separate queue, so they may arrive before or after published
+ * messages. */
 static void rejections_are_matched_with_what_is_to_be_rejected(void **state) {
     (void)state;
     ir_source_t source = sources_open(&three_motes);
@@ -378,7 +380,7 @@ static void rejections_are_matched_with_what_is_to_be_rejected(void **state) {
     ir_source_close(&source);
 }
 
-/* A message that the target refused leaves the line when its place is needed. */
+/* A message that the target refused is removed from its mote's list when its slot is needed. */
 static void refused_messages_leave_the_line(void **state) {
     (void)state;
     ir_source_t source = sources_open(&three_motes);

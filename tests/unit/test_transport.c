@@ -1,6 +1,7 @@
-/* The worker behind its transport interface, without a broker: a second transport, in memory, and
- * embedded stores. Nothing is republished, as the setting formats is empty. Sessions end, a signal
- * arrives and so on at fixed places in the stream, not at times. */
+/* The worker with its transport interface and without a broker: the transport is in memory, and
+ * the stores are embedded. Nothing is republished, because the setting `formats` is empty.
+ * Events, such as the end of a session or a signal, happen at fixed places in the stream, not at
+ * certain times. */
 #include "broker/transport.h"
 
 #include "common/log.h"
@@ -35,8 +36,9 @@ typedef struct ir_fixture {
     char bodies[MESSAGES][BODY_SIZE];
     ir_worker_options_t options;
     ir_memory_t memory;
-    bool renew;      /* end the session of partition 0 after the first deliveries */
-    bool stop_early; /* end the worker after the first deliveries, not after the last one */
+    bool renew;      /* whether to end the session of partition 0 after the first deliveries */
+    bool stop_early; /* whether to end the worker after the first deliveries instead of the last
+                      * one */
     bool signalled;
 } ir_fixture_t;
 
@@ -110,7 +112,8 @@ static void after_turn(void *context) {
     }
 }
 
-/* Ends with the SIGTERM of after_turn; the worker blocks such signals when it ends. */
+/* Returns when the worker gets the SIGTERM that after_turn sent. The worker blocks such signals
+ * when it ends. */
 static void run_worker(ir_fixture_t *fixture) {
     ir_error_t error = {.status = IR_OK};
     ir_memory_t *memory = &fixture->memory;
@@ -186,8 +189,8 @@ static void test_pause_and_resume(void **state) {
     assert_int_equal(count_stored(fixture), MESSAGES);
 }
 
-/* What was in progress when the session ended comes again: its acknowledgements have no effect, and
- * nothing is stored twice. */
+/* A session ends while messages are in progress. They are delivered again; their old
+ * acknowledgements have no effect, and nothing is stored twice. */
 static void test_session_change_and_redelivery(void **state) {
     ir_fixture_t *fixture = *state;
     const ir_memory_t *memory = &fixture->memory;
@@ -212,8 +215,8 @@ static void test_oversize(void **state) {
     assert_int_equal(count_stored(fixture), MESSAGES);
 }
 
-/* A worker that ends finishes and acknowledges the messages that it has; the next one gets the
- * rest. */
+/* A worker that ends first finishes and acknowledges the messages that it has. The next worker gets
+ * the rest. */
 static void test_shutdown(void **state) {
     ir_fixture_t *fixture = *state;
     const ir_memory_t *memory = &fixture->memory;

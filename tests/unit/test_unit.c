@@ -1,5 +1,5 @@
-/* Units: names of every row, every pair of the quantities of hydrology with its exact result, and
- * what must not convert. */
+/* Units: the names in every row of the table, every pair of hydrological units with its exact
+ * result, and conversions that must be refused. */
 #include "observation/unit.h"
 
 #include <math.h>
@@ -91,7 +91,7 @@ static const conversion_t conversions[] = {
     {2.5, "g/l", "kg/m3", 2.5},
     {2.5, "g/l", "mg/l", 2500},
     {12, "ug/l", "mg/l", 0.012},
-    /* turbidity, pH, percent: only to themselves (and ratio to percent) */
+    /* turbidity, pH, percent: no conversion, except between ratio and percent */
     {8.9, "FNU", "{FNU}", 8.9},
     {8.9, "NTU", "{NTU}", 8.9},
     {7.6, "pH", "std units", 7.6},
@@ -103,7 +103,7 @@ static const conversion_t conversions[] = {
     {0.555, "/", "%RH", 55.5},
     {80, "%EL", "%", 80},
     {35, "/1000", "%", 3.5},
-    /* what the registry of SenML has besides */
+    /* other units of the SenML registry */
     {250, "l", "m3", 0.25},
     {1.5, "kg", "g", 1500},
     {1.5, "kWh", "J", 5400000},
@@ -158,7 +158,8 @@ static void every_pair_has_its_exact_result(void **state) {
     }
 }
 
-/* A value with up to 4 significant digits survives conversion there and back, for any pair. */
+/* For any pair of units, a value with up to 4 significant digits is the same after conversion there
+ * and back. */
 static void values_come_back_as_they_were(void **state) {
     (void)state;
     static const double values[] = {1, 0.1, 8.9, 19.6, 99.99, 471, 1234, 9999, -3.5};
@@ -180,7 +181,8 @@ static void values_come_back_as_they_were(void **state) {
     assert_true(pairs > 60);
 }
 
-/* Numbers stay exact even if they have more digits than a conversion would keep. */
+/* A value whose unit does not change stays exact, even if it has more digits than a conversion
+ * would keep. */
 static void the_same_unit_changes_nothing(void **state) {
     (void)state;
     static const double values[] = {0.1 + 0.2, -0.0, 1e300, 4.9406564584124654e-324};
@@ -269,12 +271,12 @@ static void other_texts_are_no_units(void **state) {
     assert_null(ir_unit_find(ir_view(NULL, 0)));
     assert_null(ir_unit_find_qudt(ir_view(NULL, 0)));
     assert_null(ir_unit_find_qudt(ir_view_text("Cel")));
-    /* a NUL inside must not end the comparison early */
+    /* the comparison must not end at a NUL inside the text */
     assert_null(ir_unit_find(ir_view("m\0xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 38)));
     assert_null(ir_unit_find_qudt(ir_view("M\0xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 38)));
 }
 
-/* Each text denotes one unit, and the table contains the base unit of each quantity. */
+/* Each text stands for one unit, and the table contains the base unit of each quantity. */
 static void the_table_is_consistent(void **state) {
     (void)state;
     for (size_t i = 0; i < ir_units_count; i++) {
@@ -302,7 +304,7 @@ static void the_table_is_consistent(void **state) {
     }
 }
 
-/* The first entry of the table, as registry.h requires. */
+/* The unit is the first entry of the table, as registry.h requires. */
 static void the_shared_qudt_name_is_ntu(void **state) {
     (void)state;
     assert_string_equal(ir_unit_find_qudt(ir_view_text("NTU"))->senml, "NTU");

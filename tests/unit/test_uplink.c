@@ -21,7 +21,7 @@
 
 #define LINES_MAX 16
 
-/* The lines of a file of the tests' data. */
+/* Returns the lines of a file in tests/data. */
 static size_t read_lines(const char *path, char *lines[LINES_MAX]) {
     FILE *file = fopen(path, "r");
     char *line = NULL;
@@ -94,7 +94,8 @@ static void test_the_things_stack(void **state) {
         {IR_UPLINK_READ, 3, 1581521445585000, 1},
         {IR_UPLINK_ENCODED, 0, 0, 0},
         {IR_UPLINK_NOTHING, 0, 0, 0}, /* a join */
-        {IR_UPLINK_NOTHING, 0, 0, 0}, /* rejoined: its counter is 0; the value is missing */
+        {IR_UPLINK_NOTHING, 0, 0, 0}, /* the device has rejoined, so its counter is 0; the value is
+                                       * missing */
         {IR_UPLINK_NOTHING, 0, 0, 0}, /* without a time */
         {IR_UPLINK_NOTHING, 0, 0, 0}, /* cut off */
     };

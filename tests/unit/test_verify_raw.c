@@ -115,7 +115,7 @@ static void see_message(ir_verify_walk_t *walk, const ir_message_t *message) {
     assert_int_equal(ir_verify_walk_see(walk, &raw), IR_OK);
 }
 
-/* All messages of the batch, and all observations except `without`. */
+/* Reports all messages of the batch to the ledger, and all observations except `without`. */
 static void compare(uint32_t without) {
     ir_verify_walk_t *walk = ir_verify_walk_new(ledger);
     assert_non_null(walk);
@@ -159,8 +159,8 @@ static void what_follows_from_the_name_is_found(void **state) {
     assert_all_there(1, 2);
 }
 
-/* The broker did not stamp the message, so relative times count from when the worker received
- * it. */
+/* The broker did not stamp the message, so relative times count from the moment when the worker
+ * received it. */
 static void what_has_no_stamp_is_found(void **state) {
     (void)state;
     receive(BODY, NULL, 0);
@@ -182,9 +182,8 @@ static void refused_records_are_not_asked_for(void **state) {
     assert_all_there(1, 2);
 }
 
-/* A message that the sender considers good and the worker refused is missing, although its refusal
- * is stored.
- *  */
+/* The worker refused a message that the sender considers good. It counts as missing, although its
+ * refusal is stored. */
 static void a_refusal_too_many_is_missing(void **state) {
     (void)state;
     assert_int_equal(receive(DEFECTIVE, NULL, ARRIVAL_NS)->n_observations, 1);
@@ -231,7 +230,7 @@ static void a_second_arrival_of_what_was_sent_again_is_counted_apart(void **stat
     assert_int_equal(result.present, 4);
 }
 
-/* Observations with a time different from the stored message's are foreign. */
+/* Observations whose time differs from that of the stored message are foreign. */
 static void an_observation_of_another_arrival_is_foreign(void **state) {
     (void)state;
     receive(BODY, "my name", ARRIVAL_NS);
@@ -244,7 +243,7 @@ static void an_observation_of_another_arrival_is_foreign(void **state) {
     assert_int_equal(result.foreign, 2);
 }
 
-/* An id that does not follow from the stored arrival. */
+/* A stored id that does not follow from the stored arrival. */
 static void a_message_with_another_id_is_foreign(void **state) {
     (void)state;
     receive(BODY, NULL, ARRIVAL_NS)->arrival_ns = LATER_NS;

@@ -1,5 +1,5 @@
-/* The queries of the watch of exchanges and queues to the broker, and its reaction to the
- * answers. */
+/* How a worker checks that the broker's exchanges and queues exist: its queries, and its reaction
+ * to the answers. */
 #include "broker/watch.h"
 #include "common/clock.h"
 #include "tests/unit/wire.h"
@@ -13,7 +13,7 @@
 
 #define CHANNEL 2
 #define EXCHANGES 4
-#define ALL (EXCHANGES + 1 + 8) /* and the queues: ir.rejected, the partitions' */
+#define ALL (EXCHANGES + 1 + 8) /* also the queue ir.rejected and eight partitions */
 
 typedef struct ir_scene {
     ir_watch_t watch;
@@ -60,7 +60,7 @@ static void turn(ir_scene_t *scene) {
         AMQP_STATUS_OK);
 }
 
-/* The channel is open, and all partitions from `first` on are this worker's. */
+/* Opens the channel. This worker has all partitions from `first` on. */
 static void begin(ir_scene_t *scene, unsigned first) {
     for (unsigned i = first; i < topology.partitions; i++) {
         ir_partition_set_add(&scene->mine, i);
@@ -142,8 +142,8 @@ static void the_maker_of_the_exchange_binds_all_queues(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_QUEUE_BIND_METHOD), 1 + 8);
 }
 
-/* The worker's queue exists, but an exchange that another worker maintains is missing: it does not
- * query repeatedly until that is repaired. */
+/* The worker's queue exists, but an exchange is missing that another worker maintains. This worker
+ * does not query again and again until it is repaired. */
 static void it_waits_for_what_is_not_its_own(void **state) {
     ir_scene_t *scene = *state;
     begin(scene, 7);

@@ -1,4 +1,4 @@
-/* The window of unanswered messages, by mote and by age; tested without a broker. */
+/* The window of unanswered messages, by mote and by age, without a broker. */
 #include "common/clock.h"
 #include "ingest/window.h"
 
@@ -151,7 +151,7 @@ static void a_mote_has_so_many_open_and_no_more(void **state) {
                      IR_SHIPMENT_CONFIRMED);
 }
 
-/* Nothing is late, so none of them is refused. */
+/* Nothing is late, so the second request of the mote waits and is not refused. */
 static void one_request_of_a_mote_follows_the_other(void **state) {
     (void)state;
     assert_true(admit(1, 3));
@@ -164,7 +164,8 @@ static void one_request_of_a_mote_follows_the_other(void **state) {
     assert_int_equal(open_messages(), 7);
 }
 
-/* A queue that confirms nothing gets only a few messages of a mote; each confirm allows more. */
+/* A queue that confirms nothing gets only a few messages of a mote. Each confirm allows one
+ * more. */
 static void a_mote_begins_with_fewer(void **state) {
     (void)state;
     const ir_outlet_window_limits_t limits = {.messages = MESSAGES,
@@ -187,7 +188,7 @@ static void a_mote_begins_with_fewer(void **state) {
     assert_int_equal(open_messages(), 20);
 }
 
-/* A large request does not keep the others waiting. */
+/* Motes take turns, so one with a large request does not keep the others waiting. */
 static void motes_take_turns(void **state) {
     (void)state;
     char key[16];
@@ -240,7 +241,7 @@ static void those_that_wait_hold_half_at_most(void **state) {
     assert_true(admit(0, 1));
 }
 
-/* In a full window, overtaken messages count as late at once. */
+/* When the window is full, messages that were overtaken count as late at once. */
 static void overtaken_messages_are_late_when_the_window_is_full(void **state) {
     (void)state;
     send_one(1, START_NS);

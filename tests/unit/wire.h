@@ -1,5 +1,5 @@
-/* Helpers for tests of frames sent to a broker: a library connection over a socket pair, from whose
- * other end the frames are read. */
+/* Helpers for tests of frames sent to a broker. A library connection uses one end of a socket pair;
+ * the test reads the frames from the other end. */
 #ifndef IR_TESTS_WIRE_H
 #define IR_TESTS_WIRE_H
 
@@ -35,7 +35,7 @@ static inline uint32_t wire_number(const unsigned char *bytes, int count) {
     return value;
 }
 
-/* The number of frames with this method sent since the last call; all frames are consumed. */
+/* Returns how many frames with this method were sent since the last call. Discards all frames. */
 static inline int wire_count(const ir_wire_t *wire, amqp_method_number_t id) {
     unsigned char bytes[64 * 1024];
     const ssize_t size = recv(wire->broker, bytes, sizeof bytes, 0);

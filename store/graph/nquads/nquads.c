@@ -69,8 +69,7 @@ static char *default_writer(void) {
 }
 
 /* In the directory's name, blanks and commas, which separate stores in a list, are written as %XX
- * (RFC 3986).
- *  */
+ * (RFC 3986). */
 static char *decode(const char *text) {
     char *out = malloc(strlen(text) + 1);
     char *end = out;

@@ -1,7 +1,6 @@
 /* Fuseki's administration protocol, of which only this is used: POST /$/compact/DATASET starts a
  * task, GET /$/tasks/ID reports on it
- * (jena.apache.org/documentation/fuseki2/fuseki-server-protocol).
- *  */
+ * (jena.apache.org/documentation/fuseki2/fuseki-server-protocol). */
 #include "common/clock.h"
 #include "store/graph/sparql/sparql.h"
 
