@@ -1,4 +1,4 @@
-"""Makes the tested package in bench/ importable."""
+"""Lets the tests import the package in bench/."""
 
 import sys
 from pathlib import Path

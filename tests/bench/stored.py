@@ -1,4 +1,4 @@
-"""Makes a stored run, as `ir-bench run` leaves it, from values that a test chooses."""
+"""Makes a stored run like one of `ir-bench run`, from values that a test chooses."""
 
 import math
 import random
@@ -31,8 +31,8 @@ SCOUTED = {"generator_ceiling": 3000000, "fixed": [{"name": "fixed", "rate": 150
 
 
 def store(parent, blocks=8, seed=1, change=lambda line: line, proofs=None, name="quick", scouted=None, **of_lxc):
-    """Makes a run of one experiment and returns its folder. `of_lxc`: factors for lxc's p50, cpu and rate. `change` may
-    alter a sample's line."""
+    """Makes a run of one experiment and returns its folder. `of_lxc`: factors by which lxc's p50, processor time and
+    rate differ from bare metal's. `change` may alter the line of a sample."""
     numbers = random.Random(seed)
 
     def draw(deviation):

@@ -1,4 +1,4 @@
-"""The stack that samples run in guests."""
+"""The stack that a sample runs in its guests."""
 
 import os
 import subprocess
@@ -7,8 +7,8 @@ from ir_bench import bench_stack
 
 
 def test_stores_that_are_emptied_may_be_set_up_again(tmp_path):
-    """Removes data and the workers' notes, and keeps everything else. A worker with a note would refuse the empty
-    stores."""
+    """Removes the data, and the notes in which workers record that their stores were set up. Keeps everything else. A
+    worker with such a note would refuse empty stores."""
     data = tmp_path / "var/lib/river"
     for name in ("stores/documents.sqlite", "graph-1/db/data", "worker-1/stores", "worker-1/registry.ttl"):
         (data / name).parent.mkdir(parents=True, exist_ok=True)

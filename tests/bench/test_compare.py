@@ -15,7 +15,7 @@ QUICK = experiment.read("quick")[0]
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A repository of two commits, each of which builds one program."""
+    """A repository with two commits. Each of them builds one program."""
     root = tmp_path / "project"
     root.mkdir()
 
@@ -113,8 +113,8 @@ def test_only_what_both_runs_have_is_shown(tmp_path):
 
 
 def test_processor_time_of_a_service_is_that_of_its_children_too():
-    """With 100 ticks a second: the worker used 1.5 s, its ended children 0.5 s, its running child 1 s. The other
-    process is not counted."""
+    """With 100 ticks per second, the worker used 1.5 s, its ended children 0.5 s, and its running child 1 s. The other
+    process does not count."""
     text = ("worker-1 10\nbroker 20\n"
             "10 (ir-worker) S 1 10 10 0 -1 0 0 0 0 0 100 50 30 20 0\n"
             "11 (a (b) c) S 10 10 10 0 -1 0 0 0 0 0 60 40 0 0 0\n"

@@ -1,4 +1,4 @@
-"""Ratios, intervals and verdicts: on known data, and by simulation where a promise is about many runs."""
+"""Ratios, intervals and verdicts, tested with known data. Promises about many runs are tested by simulation."""
 
 import math
 
@@ -9,7 +9,7 @@ from ir_bench import comparison
 
 
 def lognormal_pairs(random, pairs, deviation, true_ratio=1.0):
-    """Paired samples whose block effect is larger than the wanted difference, as on a shared machine."""
+    """Makes paired samples whose blocks differ more than the two subjects do, as on a shared machine."""
     block = numpy.exp(random.normal(0, 0.2, pairs))
     first = block * numpy.exp(random.normal(0, deviation / math.sqrt(2), pairs))
     second = true_ratio * block * numpy.exp(random.normal(0, deviation / math.sqrt(2), pairs))
@@ -17,7 +17,8 @@ def lognormal_pairs(random, pairs, deviation, true_ratio=1.0):
 
 
 def test_ratio_of_known_values():
-    """By hand: logs are ±ln 1.1 about ln 2, so the mean is ln 2; s = ln 1.1 · sqrt(6/5), t(0.975, 5) = 2.570582."""
+    """Computed by hand: the logarithms are ln 2 ± ln 1.1, so the mean is ln 2; s = ln 1.1 · sqrt(6/5), t(0.975, 5) =
+    2.570582."""
     first = [1.0] * 6
     second = [2.2, 2 / 1.1, 2.2, 2 / 1.1, 2.2, 2 / 1.1]
     found = comparison.ratio(first, second)
@@ -30,7 +31,7 @@ def test_ratio_of_known_values():
 
 
 def test_blocks_cancel():
-    """A drift that both subjects share does not widen the interval."""
+    """A drift that affects both subjects does not widen the interval."""
     drift = [1, 3, 2, 5, 4, 8]
     found = comparison.ratio(drift, [1.05 * value for value in drift])
     assert found.estimate == pytest.approx(1.05)
@@ -51,7 +52,7 @@ def test_one_pair_has_no_interval():
 
 @pytest.mark.parametrize("pairs", [5, 6, 10, 20])
 def test_coverage(pairs):
-    """The interval holds the true ratio in 95 % of runs; 2,000 runs distinguish 93.5 from 95."""
+    """The interval contains the true ratio in 95 % of runs. 2,000 runs are enough to distinguish 93.5 % from 95 %."""
     random = numpy.random.default_rng(pairs)
     runs = 2000
     covered = 0
@@ -63,7 +64,7 @@ def test_coverage(pairs):
 
 
 def test_coverage_of_ratio_with_heavy_tails():
-    """Calls the verdict function, with disturbances in one of ten samples."""
+    """Checks the verdict when one in ten samples is disturbed."""
     random = numpy.random.default_rng(3)
     covered = 0
     for _ in range(400):
@@ -81,7 +82,7 @@ def test_bonferroni():
 
 
 def test_same_subject_twice_rarely_differs():
-    """Relabelled samples of one subject: at most 7 % of 1,000 runs give a verdict of a difference."""
+    """The samples of one subject are given two names. At most 7 % of 1,000 such runs find a difference."""
     random = numpy.random.default_rng(11)
     wrong = 0
     for _ in range(1000):
@@ -104,7 +105,7 @@ def test_power_against_simulation():
 
 @pytest.mark.filterwarnings("error")
 def test_power_beyond_what_is_ordinary():
-    """The power with two pairs, and with a difference far larger than the scatter."""
+    """The statistical power with two pairs, and with a difference far larger than the scatter."""
     assert 0.05 < comparison.power(0.1, 0.02, 2) < comparison.power(0.1, 0.02, 3) < 1
     assert comparison.power(math.log(2), 0.001, 6) == pytest.approx(1)
     assert comparison.pairs_needed(1.0, 1e-6) == comparison.MIN_PAIRS
@@ -135,7 +136,7 @@ def fixed(estimate, half, pairs=8):
         (0.80, 0.05, 0.02, comparison.LOWER),
         (1.01, 0.02, 0.02, comparison.SAME),
         (1.04, 0.03, 0.02, comparison.HIGHER),
-        (1.04, 0.03, 0.06, comparison.UNDECIDED),  # smaller than bare differs from itself, and not within 5 %
+        (1.04, 0.03, 0.06, comparison.UNDECIDED),  # smaller than the resolution, but not certainly within 5 %
         (1.02, 0.01, 0.03, comparison.SAME),
         (1.03, 0.10, 0.02, comparison.UNDECIDED),
     ],

@@ -1,4 +1,4 @@
-"""Tests how the time is divided, when blocks end, and which subjects get no further blocks."""
+"""How the time is divided, when a block ends, and which subjects get no further blocks."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_a_measure_that_one_subject_lacks_holds_nothing_up(tmp_path):
     def exact(line):
         told = {**line["measures"], "fixed.p50_ms": 5, "fixed.cpu_us": 126, "full.rate": 38000}
         if line["subject"] == "lxc":
-            del told["fixed.p50_ms"]  # it could not keep the rate
+            del told["fixed.p50_ms"]  # missing, as if the subject could not keep the rate
         return {**line, "measures": told}
 
     found = of_stored(store(tmp_path, change=exact))

@@ -1,4 +1,5 @@
-"""What is recorded about a verb: its seconds, or the reason why there are none; and the memory that guests take."""
+"""What is recorded about a verb of a platform: how many seconds it took, or why there is no figure. Also the memory
+that guests take."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,7 +65,7 @@ def test_a_guest_migrates_on_this_host_unless_a_target_is_named(sample, monkeypa
 
 
 def test_no_platform_is_named():
-    """Stands in for a platform: one folder. The experiment uses only attributes and verbs of a platform."""
+    """A folder stands in for a platform. The experiment may use only attributes and verbs that every platform has."""
     text = Path(flexibility.__file__).read_text(encoding="utf-8")
     assert [name for name in registry.names() if f'"{name}"' in text] == []
 

@@ -1,4 +1,4 @@
-"""Memory and disk blocks of guests, and the share of a guest beside its twin."""
+"""The memory and disk blocks that guests take, and the share of the machine that a guest gets beside its twin."""
 
 import os
 
@@ -34,7 +34,7 @@ def test_blocks_of_a_folder_count_once(tmp_path):
         (2.0, 0.0, 1.0, 0.5),  # both want both processors
         (1.0, 0.0, 1.0, 1.0),  # each has one
         (1.5, 0.0, 1.0, 2 / 3),
-        (1.3, 0.6, 0.9, 2 / 3.2),  # a generator outside the guest, which slows down with the guest
+        (1.3, 0.6, 0.9, 2 / 3.2),  # the generator runs outside the guest, and slows down with it
         (1.3, 0.6, 0.8, 1.2 / 1.9),  # the twin takes less than its share
         (1.3, 0.6, 0.1, 1.0),  # the twin leaves more than half
         (1.9, 0.1, 0.5, 0.75),

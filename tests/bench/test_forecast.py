@@ -10,7 +10,8 @@ RATES = (4800, 9600, 14000, 19000, 29000)
 
 
 def guests(random, count=4, deviation=0.02, rates=RATES, a=25.0, b=1.5e6, r=0.0, idle=0.0):
-    """Measurements of a pipeline with these costs. Guests differ a little, and each figure has its own error."""
+    """Simulates measurements of a pipeline with these costs. Guests differ a little, and each figure has an error of
+    its own."""
     found = []
     for _ in range(count):
         own = numpy.exp(random.normal(0, deviation))
@@ -21,7 +22,8 @@ def guests(random, count=4, deviation=0.02, rates=RATES, a=25.0, b=1.5e6, r=0.0,
 @pytest.mark.parametrize("a, b, r, idle", [(25, 1.5e6, 0, 0), (10, 4e5, 2000, 0), (30, 3e6, 20000, 0), (60, 0, 0, 0),
                                            (0, 1e6, 500, 0), (20, 4e6, 15000, 1e5)])
 def test_the_held_out_rate_is_foretold(a, b, r, idle):
-    """In at least 95 of 100 runs the interval contains the measured value and is narrower than ±25 %."""
+    """The forecast for a rate that was left out: in at least 95 of 100 runs the interval contains the measured value
+    and is narrower than ±25 %."""
     random = numpy.random.default_rng(7)
     held = [forecast.held_out(guests(random, a=a, b=b, r=r, idle=idle)) for _ in range(100)]
     assert all(each.rate == 14000 for each in held)
@@ -30,7 +32,7 @@ def test_the_held_out_rate_is_foretold(a, b, r, idle):
 
 
 def test_another_law_is_not_foretold():
-    """Above some rate, each observation costs four times as much: the test of the forecast must fail."""
+    """Above some rate, each observation costs four times as much. The check of the forecast must detect this."""
     random = numpy.random.default_rng(1)
     step = [{rate: value * (4 if rate > 12000 else 1) for rate, value in points.items()} for points in guests(random, b=0)]
     assert not forecast.held_out(step).good
@@ -43,7 +45,7 @@ def test_without_noise_the_curve_is_exact():
 
 
 def test_one_more_guest():
-    """By hand: logs 0, ±0.1; s = 0.1; t(0.975, 2) = 4.302653; half = t · s · sqrt(4/3)."""
+    """Computed by hand: the logarithms are 0 and ±0.1, so s = 0.1; t(0.975, 2) = 4.302653; half = t · s · sqrt(4/3)."""
     found = forecast.one_more([1.0, numpy.exp(0.1), numpy.exp(-0.1)])
     half = 4.302653 * 0.1 * (4 / 3) ** 0.5
     assert (found.value, found.high) == (pytest.approx(1), pytest.approx(numpy.exp(half)))

@@ -1,5 +1,5 @@
-"""With real guests on bare metal: a failed sample does not stop the run, and a run killed in the middle of a sample can
-be resumed, with a complete report and nothing left on the host."""
+"""Runs with real guests on bare metal. A failed sample does not end the run. A run that is killed in the middle of a
+sample can be resumed; its report is complete, and nothing is left on the host."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from ir_bench import ROOT, course, experiment, leftovers, report, runner
 from ir_bench.rundir import RunDir
 from ir_bench.subjects import Subject
 
-GUEST_SECONDS = 300  # seconds until the second sample has a guest, on a busy machine
+GUEST_SECONDS = 300  # time limit on a busy machine until the second sample has a guest
 RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -36,7 +36,7 @@ pytestmark = [
 
 
 def a_run(parent):
-    """One block of a short loop, on bare metal twice."""
+    """Starts a run of one block of a short loop, with bare metal as both subjects. Returns its folder."""
     text = experiment.read("loop")[1].replace("rounds = 3500000", "rounds = 100000").replace("pairs = 5", "pairs = 1")
     text = text.replace("seconds_at_most = 150", "seconds_at_most = 1")
     return runner.Run.start(parent, [(experiment.parse("loop", text), text, TWINS, "")], SIZES,
@@ -55,12 +55,12 @@ def labs(part):
 
 
 def in_second(part):
-    """Whether the guest of the second sample is being made or runs."""
+    """Whether the second sample is making its guest, or the guest is running."""
     return part.samples() and any(list(lab.glob("guests/*/guest.json")) for lab in labs(part))
 
 
 def kill_all(part, child):
-    """Kills the bench and the sample that it started, without a chance to clean up."""
+    """Kills ir-bench and the sample that it started, so that neither can clean up."""
     child.kill()
     for lab in labs(part):
         for process in leftovers.generator_of(lab.parents[1]).processes():
@@ -70,7 +70,7 @@ def kill_all(part, child):
 
 
 def residue(prefixes):
-    """Mounts, control groups and interfaces that have one of the prefixes."""
+    """Returns mounts, control groups and interfaces whose names have one of the prefixes."""
     words = []
     with open("/proc/self/mounts", encoding="utf-8") as table:
         words += [line.split()[1] for line in table]
@@ -87,7 +87,8 @@ def namespaces():
 
 
 def test_what_cannot_be_and_what_does_not_work_ends_nothing_else(tmp_path):
-    """A profile whose knobs bare metal lacks is skipped; a guest that cannot be made is a failed sample."""
+    """Bare metal lacks a profile's settings: the profile is skipped. A guest cannot be made: its sample failed. The
+    other samples continue."""
     folder = a_run(tmp_path)
     part = folder.parts()[0]
     subjects = [*TWINS, Subject("refused", "bare", "virtio"), Subject("broken", "bare:odd")]

@@ -1,4 +1,4 @@
-"""Results of measurements of a guest beside its twin: the performance that it keeps, its entitlement, and the
+"""How a guest beside a busy twin is judged: the performance that it keeps, the share that it is entitled to, and the
 performance that a lever restores."""
 
 import pytest
@@ -21,8 +21,8 @@ def sample(tmp_path):
 
 
 def test_what_is_lost_to_shares_and_beyond(sample):
-    """The guest used 1.5 of 2 processors and the generator 0.5, so beside a twin that wants both the guest is entitled
-    to 2/3.5."""
+    """Alone, the guest used 1.5 of 2 processors, and the generator 0.5. Beside a twin that wants both processors, the
+    guest is entitled to 2/3.5 of its performance."""
     sample.measures = {"full-calm.rate": 9000, "full-calm-again.rate": 16000, "full-cpu.rate": 6000}
     sample.conclude("full", [("cpu", "")])
     assert sample.measures["full-cpu.kept"] == pytest.approx(0.5)

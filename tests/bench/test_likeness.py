@@ -1,4 +1,4 @@
-"""The values that are read inside a guest for the sheet of likeness."""
+"""The values that are read inside guests to show how alike they are."""
 
 import subprocess
 
@@ -9,7 +9,7 @@ SETTINGS = "cache = 64\nstore = {root}/var/lib/river/stores\nlisten = {address}:
 
 
 def read(root, settings=SETTINGS, address="10.1.2.3"):
-    """The rows of a guest on bare metal whose root is that folder."""
+    """Returns the rows of a guest on bare metal that has this folder as its root."""
     services = root / "etc/river/services"
     for name, file in (("broker", "rabbitmq.conf"), ("worker-1", "river.conf")):
         (services / name).mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def test_what_a_profile_changes_is_what_is_compared():
 
 
 def test_a_guest_with_the_root_of_its_own(tmp_path):
-    """As in a container: RIVER_ROOT is not set, but the settings are still read from the file."""
+    """In a container RIVER_ROOT is not set; the settings are read from the file, too."""
     path = tmp_path / "river.conf"
     path.write_text(SETTINGS.format(root="", address="10.1.2.3", secret="x"))
     function = next(line for line in likeness.INSIDE.splitlines() if line.startswith("settings()"))

@@ -1,4 +1,4 @@
-"""Processor time by part, and what counts as a disturbance."""
+"""The processor time of each part, and what counts as a disturbance."""
 
 import subprocess
 
@@ -14,7 +14,7 @@ def moment(at, guest, generator, kernel=None, **stat):
 
 
 def test_guest_time_is_not_counted_twice():
-    """The 400 ticks of `guest` are part of the 1,000 ticks of `user`."""
+    """The kernel includes the 400 ticks of `guest` in the 1,000 ticks of `user`."""
     seconds = machine.read_stat(STAT)
     assert sum(seconds[name] for name in machine.BUSY) * machine.TICKS == pytest.approx(1530)
 

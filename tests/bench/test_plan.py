@@ -1,4 +1,4 @@
-"""How many servers a network needs: the arithmetic on chosen figures, and the inputs that a plan refuses."""
+"""How many servers a network needs: the arithmetic for chosen figures, and input that is refused."""
 
 import re
 from pathlib import Path
@@ -39,7 +39,8 @@ def test_every_network_has_a_plan(path):
 
 
 def test_the_arithmetic_is_shown():
-    """2,000 motes × 60 × 7 ÷ 3,600 = 233/s; thrice that is 700/s; at half of the throughput 1,400/s."""
+    """2,000 motes × 60 × 7 ÷ 3,600 s = 233/s. Three times that is 700/s. At half of the highest throughput this needs
+    1,400/s."""
     text = written()
     assert "= 233 observations/s" in text
     assert "× 3 = 700 observations/s" in text
@@ -50,7 +51,7 @@ def test_the_arithmetic_is_shown():
 
 
 def test_a_million_motes_take_more_than_one_server():
-    """140,000/s × 20 µs need 2.8 processors. Three brokers together use 48 µs, which makes 6.72 processors, or 3.36
+    """140,000/s × 20 µs take 2.8 processors. Three brokers take 48 µs together, so 6.72 processors, which are 3.36
     servers with two processors each."""
     found = plan.rows(plan.parse("million.toml", (ROOT / "bench" / "networks" / "million.toml").read_text()), figures())
     counts = {row.role: row.counts(140000) for row in found}
@@ -81,13 +82,13 @@ def test_no_plan_beyond_what_was_measured(before, after, told):
 
 
 def test_no_plan_when_the_forecast_fails():
-    """At the held-out rate the measured cost is twice the forecast from the other rates."""
+    """At the rate that was left out, the measured cost is twice the forecast."""
     with pytest.raises(NotEnough, match="measured 120.0 µs"):
         written(**{"r20.guest_cpu_us": 300.0, "r30.guest_cpu_us": 120.0})
 
 
 def test_no_plan_from_quick():
-    """One fixed rate and full speed are too few rates for a forecast of a third."""
+    """The quick experiment has one fixed rate and full speed. These two rates are too few for a forecast of a third."""
     found = figures()
     found.rates = {"r30": found.rates["r30"]}
     with pytest.raises(NotEnough, match="1 rates"):
@@ -122,7 +123,7 @@ def test_a_description_that_is_not_there():
 
 
 def test_a_run_of_quick_is_not_enough(tmp_path, capsys):
-    """One fixed rate of a stored run, by the command."""
+    """The command itself refuses a stored run with only one fixed rate."""
     network = ROOT / "bench" / "networks" / "river.toml"
     assert cli.main(["plan", str(network), "--run", str(store(tmp_path).run.path)]) == 1
     assert "not enough data to forecast: 0 rates" in capsys.readouterr().err

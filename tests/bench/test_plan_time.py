@@ -1,4 +1,4 @@
-"""How many blocks and minutes a difference takes."""
+"""How many blocks and minutes it takes to find a difference of a given size."""
 
 import math
 
@@ -14,7 +14,7 @@ HERE = {"host": None, "cpu": "a processor", "cores": 2, "memory_mib": None}
 
 
 def test_scatter_is_pooled():
-    """By hand: squares 2·0.01² and 2·0.03² over 1 + 1 degrees."""
+    """Computed by hand: sums of squares 2·0.01² and 2·0.03², with 1 + 1 degrees of freedom."""
     found = plan_time.pooled([[-0.01, 0.01], [0.97, 1.03], [5.0]])
     assert found.deviation == pytest.approx(math.sqrt((2 * 0.01**2 + 2 * 0.03**2) / 2))
     assert found.pairs == 4
@@ -29,7 +29,7 @@ def test_the_upper_end_covers():
 
 
 def test_scatter_of_stored_runs(tmp_path):
-    """full.rate of the two differs by sqrt(2) · 5 %."""
+    """The ratio of the two subjects' full.rate scatters by sqrt(2) · 5 %."""
     analyses = [analyse(store(tmp_path, blocks=20, seed=seed), QUICK) for seed in (3, 4)]
     found = plan_time.measured(analyses, "full.rate")
     assert found.pairs == 80

@@ -21,7 +21,7 @@ HISTOGRAM = """\
 
 @pytest.fixture
 def run(tmp_path):
-    """Makes a stored run whose samples include the generator's files."""
+    """Makes a stored run with the files of the load generator in its samples."""
     part = store(tmp_path, blocks=6)
     fixed = []
     for line in part.samples():

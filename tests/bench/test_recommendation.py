@@ -1,4 +1,4 @@
-"""The best subject for each concern of the user, based only on verdicts."""
+"""Which subject is best for each concern of the user. Only verdicts decide."""
 
 import pytest
 

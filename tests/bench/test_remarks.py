@@ -1,4 +1,4 @@
-"""Remarks that kinds make about stored samples."""
+"""The remarks about stored samples that each kind of experiment makes."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from ir_bench import kinds, scalability
 
 
 def found(subjects, values, scouted=None, parameters=None):
-    """Stands in for an analysis: `values` is {(subject, measure): [values]}."""
+    """Makes an object in place of an analysis. `values`: {(subject, measure): [values]}."""
     def of(subject, measure):
         return dict(enumerate(values.get((subject, measure), [])))
 

@@ -84,7 +84,7 @@ def test_no_ratio_of_emulated_guests(tmp_path):
     def emulate(line):
         if line["subject"] == "lxc":
             line["figures"]["emulated"] = True
-            line["likeness"]["all: CPU quota"] = "0.5"  # it does not matter any more
+            line["likeness"]["all: CPU quota"] = "0.5"  # a difference that would otherwise be reported
         return line
 
     stored = store(tmp_path, change=emulate)
@@ -124,7 +124,7 @@ def test_a_subject_without_any_sample_says_why(tmp_path):
     found = analyse(part, QUICK)
     assert all(re.fullmatch(r"every sample of lxc is failed: (it did not boot ?)+ .*…", why) and len(why) < 200
                for why in words(found).values())
-    assert all(each.good for each in found.proofs)  # lxc's loop has nothing to prove
+    assert all(each.good for each in found.proofs)  # the failed samples of lxc have nothing to prove
     text = report.write(part.run).with_suffix(".md").read_text()
     assert "every sample of lxc is failed" in text and "no loop" not in text
 
@@ -175,8 +175,9 @@ def test_the_same_samples_give_the_same_report(tmp_path):
 
 
 def test_relabelled_samples_rarely_differ(tmp_path):
-    """One subject's samples are randomly assigned to two names, 1,000 times: at most 7 % of these assignments give a
-    verdict of a difference in any of three measures. In half of the blocks, a neighbour slows one of the two down."""
+    """The samples of one subject are assigned at random to two names, 1,000 times. At most 7 % of the assignments
+    find a difference in any of three measures, although in half of the blocks a neighbour slows one of the two
+    samples down."""
     numbers = random.Random(7)
 
     def neighbour(line):
@@ -213,12 +214,11 @@ def test_no_difference_smaller_than_that_between_two_ways_of_counting(tmp_path):
     assert words(analyse(store(tmp_path, cpu=1.2, change=count), QUICK))["fixed.cpu_us"] == comparison.HIGHER
 
 
-# ---- the report's figures, recomputed by separate code: only from the file of values, with Python's standard library
-# ----
+# ---- the report's figures, recomputed from the file of values with Python's standard library only ----
 
 
 def student(level, degrees):
-    """The two-sided quantile of Student's t, by Simpson's rule over its density and bisection."""
+    """Computes the two-sided quantile of Student's t, with Simpson's rule for its density and bisection."""
     scale = math.gamma((degrees + 1) / 2) / math.sqrt(degrees * math.pi) / math.gamma(degrees / 2)
 
     def inside(bound, steps=2000):

@@ -1,4 +1,4 @@
-"""The order of samples and the folder of a run, including after a crash."""
+"""The order of the samples and the folder of a run, also after a crash."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_order_follows_from_the_seed_and_differs_between_blocks():
 
 
 def test_every_subject_comes_first_about_equally_often():
-    """In 300 blocks each of three subjects comes first 100 times on average, with a standard deviation of 8."""
+    """In 300 blocks, each of three subjects comes first 100 times on average, with a standard deviation of 8."""
     firsts = [blocks.order(SUBJECTS, block, 1)[0] for block in range(300)]
     assert all(65 <= firsts.count(each) <= 135 for each in SUBJECTS)
 

@@ -1,4 +1,5 @@
-"""The scalability law recovers the parameters that the points were made from, and is not fitted to few points."""
+"""Fits the scalability law. It finds the parameters from which the points were made, and is not fitted to few
+points."""
 
 import random
 
@@ -18,7 +19,8 @@ def test_exact_points_give_their_parameters(contention, coherence):
 
 
 def test_scattered_points_give_the_throughput_between_them():
-    """200 fits with a scatter of 3 %, without the point n = 5: at least 19 in 20 predict it within 5 %."""
+    """Makes 200 fits to points with a scatter of 3 %, without the point n = 5. At least 19 in 20 predict that point
+    within 5 %."""
     numbers = random.Random(7)
     good = 0
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""Digests of stored texts, and the processor time of a session."""
+"""Digests of what was stored, and the processor time of a session."""
 
 import subprocess
 import sys
@@ -36,5 +36,5 @@ def test_processor_time_of_a_session_has_that_of_its_children():
         assert child.stdout.readline() == b"done\n"
         used = stage.session_seconds(child.pid)
         child.communicate(b"\n")
-    assert used >= 0.2  # of the 0.3 s of the child; the clock of /proc ticks each 0.01 s
+    assert used >= 0.2  # the child used 0.3 s; /proc counts in steps of 0.01 s
     assert stage.session_seconds(-1) == 0

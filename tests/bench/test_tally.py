@@ -1,4 +1,4 @@
-"""Counts over several runs, and the unrelated load during some of them."""
+"""Counts over several runs, some of them with an unrelated load beside them."""
 
 import os
 import time
@@ -23,7 +23,7 @@ def test_proofs_and_verdicts_are_counted(tmp_path, capsys):
     assert "- half of the processor time halves a program that only computes: 2 of 3 runs, 3 are required: fails" in text
     assert "- half of the processor time on the pipeline is found: 3 of 3 runs" in text
     assert "- lxc: p50 at 15,000 observations/s: higher 1, lower 1; these contradict each other" in text
-    assert "no verdict" in text  # of the run whose proof fails
+    assert "no verdict" in text  # for the run with a failed proof
 
 
 def test_the_load_beside_a_run_works_and_ends():

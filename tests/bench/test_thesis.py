@@ -1,4 +1,4 @@
-"""The thesis's figures: which of them are shown as ratios and which are not."""
+"""The figures of the thesis: which of them appear as ratios."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_other_columns_are_refused(tmp_path):
 
 
 def bridged(line):
-    """Makes a sample of w3 in which LXC is a tenth slower than bare metal."""
+    """Makes a sample with the bridged network in which LXC is a tenth slower than bare metal."""
     line["measures"] = {"bridge-out.mbit": 18000.0 if line["subject"] == "lxc" else 20000.0}
     return line
 

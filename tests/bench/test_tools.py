@@ -1,4 +1,4 @@
-"""The parsers of the tools' outputs: real outputs, kept in tests/data/tools, and damaged ones."""
+"""The parsers of the outputs of measuring tools, tested with real outputs (tests/data/tools) and with damaged ones."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ IPERF = {"way": "bridge", "seconds": 3}
 DD = {"mib": 64, "seconds": 12}
 PYTHON = {"benchmarks": ["nbody", "json_dumps"]}
 
-# Tool, its options, the file with its output, the values read from it.
+# The tool, its options, the file with its output, and the values expected from it.
 OUTPUTS = [
     ("sysbench-cpu", {"threads": 2, "seconds": 2}, "sysbench-cpu.txt", {"events": 1128.76}),
     ("sysbench-memory", {"threads": 1, "seconds": 1}, "sysbench-memory.txt", {"mib": 492.81}),

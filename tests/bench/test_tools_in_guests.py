@@ -1,5 +1,6 @@
-"""Runs every tool once, for a moment, in a guest on bare metal and in a container: all give figures, from the same
-programs. The sample is made as ir-bench makes one; only the values of the figures are not checked."""
+"""Runs every measuring tool once, for a moment, in a guest on bare metal and in a container. All of them give
+figures, and both guests run the same programs. The sample is made as ir-bench makes one. The figures themselves are
+not checked."""
 
 import os
 
@@ -14,7 +15,7 @@ from platforms.lab.state import Lab
 IMAGES = ROOT / "out" / "lab" / "images"
 CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
 SECONDS = 540
-# Tool: its options, and the amount for tools with a fixed amount of work.
+# The options of each tool; for tools with a fixed amount of work, this amount.
 MOMENTS = {
     "sysbench-cpu": ({"threads": 2, "seconds": 1}, 0),
     "sysbench-memory": ({"threads": 2, "seconds": 1}, 0),
@@ -37,12 +38,13 @@ MOMENTS = {
     "pyperformance": ({"benchmarks": ["json_dumps"]}, 0),
     "php": ({"seconds": 1}, 1),
 }
-ANYTHING = machine.Thresholds(1e9, 1e9, 1e9, steal=1, other=1)  # no sample counts as disturbed
+ANYTHING = machine.Thresholds(1e9, 1e9, 1e9, steal=1, other=1)  # so high that no sample counts as disturbed
 SLOW = {"7z"}  # one pass takes several seconds
 
 
 def why_not(platform):
-    """Why the tools cannot be tested here. A test does not make their appliance, because that takes minutes."""
+    """Returns why the tools cannot be tested here, or None. Their appliance must exist, because making it takes
+    minutes."""
     images = Image(IMAGES)
     if os.geteuid() != 0:
         return "guests need root"
@@ -62,7 +64,7 @@ SCOUTED = {"amounts": {name: amount for name, (_, amount) in MOMENTS.items()}, "
 
 
 def sample(folder, platform, scouted, names=tuple(MOMENTS)):
-    """The files that one sample leaves."""
+    """Makes one sample; returns the files that it leaves."""
     runs = [{"name": name, "title": name, "tool": name, "options": MOMENTS[name][0]} for name in names]
     pin = {"cpu.pin": "0"}
     request = {
@@ -83,7 +85,7 @@ def on_bare(tmp_path_factory):
 
 
 def require_figures(result):
-    # On a loaded machine the marks of the two clocks may be too far apart; any other reason is a fault.
+    # On a loaded machine the two clocks may be read too far apart. Any other reason is a fault.
     assert result["status"] in ("ok", "invalid"), result["why"]
     assert all("by the guest's clock" in why for why in filter(None, result["why"].split("; "))), result["why"]
     for name in MOMENTS:

@@ -1,4 +1,4 @@
-"""Which profiles are compared with which default, and on which load."""
+"""Which tuning profile is compared with which default, and with which load."""
 
 import pytest
 

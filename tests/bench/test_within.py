@@ -1,4 +1,4 @@
-"""Ratios taken within one sample: whether they differ from 1."""
+"""Ratios between two measurements within one sample, and whether they differ from 1."""
 
 import re
 

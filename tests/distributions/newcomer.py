@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""Follows README.md like a new user. Each command is looked up in the README; a command that is no longer there is a
-failure. newcomer.sh calls it in a fresh clone. It installs what is missing, writes below the clone, and ends with the
-number of passed checks.
-"""
+"""Follows README.md like a new user. Each command is searched in the README; if it is no longer there, that is a
+failure. newcomer.sh calls this program in a fresh clone. It installs missing packages and writes below the clone. Its
+last line has the number of passed checks."""
 
 import argparse
 import os
@@ -73,7 +72,7 @@ class Newcomer:
             self.paste(command.strip(), seconds=60)
 
     def look(self, text):
-        """Runs each command below "Look at it:". ir-tap and the last command listen until they are stopped."""
+        """Runs each command below "Look at it:". ir-tap and the last command run until they are stopped."""
         shown = text.partition("Look at it:\n")[2]
         listening = re.search(r"^# what is published again.*?\n(.*)", shown, re.M | re.S)
         self.check("make up shows what to look at", listening is not None)
@@ -105,7 +104,7 @@ def river(one):
 
 
 def load(one):
-    """A busy machine does not keep the rate, and then says so."""
+    """A busy machine may not reach the rate. The command must then say so."""
     text = one.follow("make load MOTES=1000 RATE=5000 DURATION=30", good=(0, 2))
     one.check("the load says whether it kept the rate", ("NOT COMPLETE" in text) == ("make: ***" in text))
     one.check("the load lost nothing", "0 missing, 0 doubled, 0 foreign" in text)
@@ -129,7 +128,7 @@ def main():
         one.paste(command, seconds=60)
     river(one)
     unfriendly(one)
-    one.paste("make test-unit", seconds=3600)  # builds everything twice more
+    one.paste("make test-unit", seconds=3600)  # builds everything twice, in two more modes
     print(f"{one.passed} passed, {one.failed} failed, 0 skipped")
     return 1 if one.failed else 0
 

@@ -43,13 +43,13 @@ class Step(NamedTuple):
     name: str  # of its log
     words: tuple
     seconds: int
-    counted: bool = False  # it prints its own totals
-    slow: bool = False  # runs only on request
-    other: bool = False  # needs the root of the other release, at OTHER
-    groups: tuple = ()  # groups of tools/install, instead of those of make test
+    counted: bool = False  # whether it prints totals of its own
+    slow: bool = False  # whether it runs only on request
+    other: bool = False  # whether it needs the root of the other release, at OTHER
+    groups: tuple = ()  # groups of tools/install to be installed; empty: those of make test
 
     def argv(self):
-        """Paths in the root, where the clone is at SOURCES."""
+        """Returns the step's command inside the root, where the clone is at SOURCES."""
         if self.words[0] == "make":
             return ["make", "-C", debian.SOURCES, "--no-print-directory", *self.words[1:]]
         return ["sh", f"{debian.SOURCES}/{self.words[0]}", debian.SOURCES]
@@ -69,8 +69,8 @@ QUICK_GROUPS = ["build", "run", "unit"]
 
 
 def test_groups():
-    """The packages that `make test` installs. They are installed when the root is made, because a step has no
-    network."""
+    """Returns the groups of packages that `make test` installs. A step has no network, so they are installed when the
+    root is made."""
     return subprocess.run(["make", "-s", "test-groups"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -169,7 +169,7 @@ def run_release(name, groups, steps):
 
 
 def clone(target):
-    """Clones the committed state, because uncommitted changes exist only here."""
+    """Clones the committed state. Uncommitted changes are left out."""
     if not shutil.which("git") or not (ROOT / ".git").exists():
         raise Unsupported(f"{ROOT} is not a git clone, so it cannot be cloned")
     if command.output(["git", "-C", ROOT, "status", "--porcelain", "--untracked-files=no"]):
@@ -195,7 +195,8 @@ def run_step(name, step, inside, log):
 
 
 def counts(step, status, log):
-    """The totals that the step prints, or one for the step itself. A failed step counts as at least one failure."""
+    """Returns the totals that the step printed (passed, failed, skipped). A step without totals counts as one test. A
+    failed step counts as at least one failure."""
     found = COUNT.findall(log.read_text(encoding="utf-8", errors="replace")) if step.counted else []
     passed, failed, skipped = map(int, found[-1]) if found else (0 if step.counted else int(status == 0), 0, 0)
     return passed, max(failed, 1) if status != 0 or (step.counted and not found) else failed, skipped

@@ -1,8 +1,6 @@
-"""make faults: settings from the environment, namespaces, the rounds of the plan, the report, the exit status.
-
-The program calls itself in network, mount and process namespaces of its own. Everything that it starts, mounts and sets
-up is inside them, and ends with them, however the program ends.
-"""
+"""make faults: reads the settings from the environment, makes the namespaces, runs the rounds of the plan, and ends
+with a report and an exit status. The program calls itself in network, mount and process namespaces of its own.
+Everything that it starts, mounts and sets up is inside these and ends with them, however the program ends."""
 
 import argparse
 import os
@@ -120,7 +118,7 @@ def write(settings, told, watch):
 
 
 def conclude(settings, told):
-    """The last lines, and the exit status."""
+    """Prints the last lines; returns the exit status."""
     rounds = told["rounds"]
     bad = [each for each in rounds if each["wrong"]]
     print(f"{sum(len(each['faults']) for each in rounds)} faults in {len(rounds)} rounds, "
@@ -139,7 +137,7 @@ def conclude(settings, told):
 
 
 def call_inside(settings):
-    """Starts this program again in its namespaces, and passes signals on to it."""
+    """Starts this program again in namespaces of its own, and passes signals on to it."""
     environment = {**os.environ, "SEED": str(settings.seed), "OUT": str(settings.out), "PYTHONPATH": str(ROOT / "tests")}
     process = servers.Process([*NAMESPACES, sys.executable, "-m", "faults", INSIDE], None, env=environment, cwd=ROOT)
     try:

@@ -1,5 +1,5 @@
-"""A small ext4 file system, in a file, for each server that keeps data, so that one disk can be full, broken or slow
-without the others. The mounts are in the runner's own mount namespace and end with it."""
+"""A small ext4 file system, in a file, for each server that keeps data. So one disk can be full, broken or slow without
+the others. The file systems are mounted in the runner's own mount namespace, and the mounts end with it."""
 
 import os
 import subprocess
@@ -10,11 +10,11 @@ import servers
 from .places import run
 
 FILLER = "filler"
-UNMOUNT_SECONDS = 20  # children of a killed server may run a moment longer
+UNMOUNT_SECONDS = 20  # children of a killed server may keep files open for a moment
 
 
 class Disk:
-    """`directory` is where it is mounted."""
+    """A disk, mounted at `directory`."""
 
     def __init__(self, directory, mebibytes):
         self.directory = Path(directory)
@@ -50,10 +50,10 @@ class Disk:
         return Path(run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", self.directory).strip()).name
 
     def break_down(self):
-        """Simulates an error of the device: the kernel makes the file system read-only while programs write to it.
-
-        The file system is frozen meanwhile. Otherwise the kernel may confirm an fdatasync(2) that is under way and lose its data
-        (one in twelve trials with Linux 6.18, in a file with preallocated blocks, as MongoDB's journal has them)."""
+        """Simulates an error of the device: the kernel makes the file system read-only while programs write to it. The
+        file system is frozen during the change. Otherwise the kernel may report an fdatasync(2) in progress as
+        successful and lose its data. (This happened in one of twelve trials with Linux 6.18, in a file with
+        preallocated blocks, such as MongoDB's journal.)"""
         run("fsfreeze", "--freeze", self.directory)
         try:
             Path(f"/sys/fs/ext4/{self.device()}/trigger_fs_error").write_text("faults\n")

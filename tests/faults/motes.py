@@ -7,16 +7,16 @@ import load
 
 TIMINGS = ("--relative-share=0.25", "--clockless-share=0.25", "--named-share=0.5")
 MOTES = 200
-POISONERS = 20  # separate motes for poison, because the generator identifies some messages only by their order within a mote
+POISONERS = 20  # motes used only for poison: the generator identifies some messages only by their order within a mote
 RECORDS = 7  # bytes of each message
-# The generator never gives up when a server is down, and its own delays are not judged here.
+# The generator does not give up while a server is down, and its own delays do not matter here.
 PATIENCE = ("--retry-for=30min", "--late-bound=1h", "--series-interval=500ms")
 DRAIN_SECONDS = 120
-ANSWER_MINUTES = 15  # seconds for one answer of a store, when much is written or compared on a busy machine
+ANSWER_MINUTES = 15  # time limit for one answer of a store that writes or compares much on a busy machine
 
 
 class Motes(load.Load):
-    """One load. For the first one call introduce(), which registers all motes."""
+    """One load. Before the first load, call introduce(), which registers all motes."""
 
     def __init__(self, river, name, ways=("amqp", "mqtt", "http")):
         super().__init__(river.description(), river.out / "loads" / name, "mix")
@@ -31,7 +31,7 @@ class Motes(load.Load):
         return super().call(program, *words, *patience, **more)
 
     def introduce(self):
-        """Writes the motes' registry and tokens; returns the names of the motes for poison."""
+        """Writes the motes' registry and tokens. Returns the names of the motes for poison."""
         everybody = f"--simulate={MOTES + POISONERS}"
         self.prepare(everybody)
         registry = self.directory / "registry.ttl"
@@ -46,7 +46,7 @@ class Motes(load.Load):
         self.process = self.begin(*self.source, *shape, *TIMINGS, *PATIENCE, log=self.directory / "ir-loadgen.log")
 
     def series(self):
-        """The rows so far, as numbers."""
+        """Returns the rows of the generator's time series so far, as numbers."""
         try:
             with open(self.directory / "series.csv", newline="") as file:
                 return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file) if None not in
@@ -55,7 +55,8 @@ class Motes(load.Load):
             return []
 
     def unanswered(self):
-        """Returns (number of due or sent messages without an answer, whether all have one)."""
+        """Returns the number of messages that were due or sent but have no answer, and whether all messages are
+        answered."""
         rows = self.series()
         sent = sum(row["messages_sent"] for row in rows)
         answered = sum(row["messages_confirmed"] + row["messages_refused"] for row in rows)
@@ -67,8 +68,8 @@ class Motes(load.Load):
         self.call("ir-store", "compact", f"--graph={self.description['graph']}")
 
     def end(self, seconds, most_seconds):
-        """Called when nothing is in progress. Gives the generator `seconds` to end on its own, because all its messages
-        came back; then stops it, which may take `most_seconds`. Returns its summary."""
+        """Ends the load when nothing is in progress. The generator has `seconds` to end on its own, because all its
+        messages came back. After that it is stopped, which may take `most_seconds`. Returns its summary."""
         if self.process.wait(seconds) is None:
             self.process.send(signal.SIGTERM)
             self.process.wait(most_seconds)

@@ -1,4 +1,4 @@
-"""Draws the course of a run as SVG: confirmed messages per second, waiting messages, and the faults."""
+"""Draws a run over time as SVG: confirmed messages per second, waiting messages, and the faults."""
 
 import io
 
@@ -10,12 +10,12 @@ matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "faults", "f
 from matplotlib import pyplot  # noqa: E402
 
 INK, BACKLOG, FAULT, WRONG = "#3b6ea5", "#d9902f", "#9aa5b1", "#c0504d"
-NAMED_FAULTS = 40  # more would stand upon each other
+NAMED_FAULTS = 40  # with more faults the names would overlap
 INCHES_A_MINUTE, NARROWEST, WIDEST = 1.2, 9, 60
 
 
 def rates(samples):
-    """Returns [(seconds, messages per second)]; the count restarts with each round."""
+    """Returns [(seconds, messages per second)]. The count of messages starts at 0 in each round."""
     points = []
     for before, after in zip(samples, samples[1:]):
         seconds, count = after["at"] - before["at"], after["confirmed"] - before["confirmed"]

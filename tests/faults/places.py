@@ -1,8 +1,6 @@
-"""A network namespace for each part of the stack, all on one bridge, and the faults of their network lines.
-
-Everything is inside the runner's own network and mount namespace and ends with it. The host's network is neither seen
-nor changed. The runner itself, and the motes, are at HUB.
-"""
+"""A network namespace for each part of the stack, all connected to one bridge, and faults of their network lines.
+Everything is inside the runner's own network and mount namespaces and ends with them. The host's network is neither
+used nor changed. The runner itself and the motes are at the address HUB."""
 
 import os
 import shutil
@@ -31,7 +29,7 @@ def run(*words):
 
 
 def lacking():
-    """Why this host cannot do it, or None."""
+    """Returns why this host cannot run the faults, or None."""
     if os.geteuid() != 0:
         return "private namespaces, network lines and disks need root"
     for program, package in NEEDED.items():
@@ -43,7 +41,7 @@ def lacking():
 
 
 def has_netem():
-    """Whether the kernel can delay packets; this is tried on the runner's own line."""
+    """Whether the kernel can delay packets. Tries it on the runner's own line."""
     done = subprocess.run(["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], capture_output=True,
                           timeout=60, check=False)
     if done.returncode == 0:
@@ -52,18 +50,18 @@ def has_netem():
 
 
 class Place:
-    """One namespace. `words` before a command run it there."""
+    """One network namespace. A command with `words` before it runs inside."""
 
     def __init__(self, name, number, file):
         self.name, self.file = name, Path(file)
         self.address = f"{SUBNET}.{number}"
-        self.outer = f"to-{number}"  # the end of its line that is on the bridge
+        self.outer = f"to-{number}"  # the other end of its virtual line, which is connected to the bridge
         self.words = ("nsenter", f"--net={file}", "--")
 
     def make(self):
         self.file.touch()
         run("unshare", f"--net={self.file}", "ip", "link", "set", "lo", "up")
-        # The runner is the first process of its namespaces.
+        # Process 1 is the runner, so the other end goes into the runner's namespace.
         self.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", self.outer, "netns", "1")
         self.run("ip", "address", "add", f"{self.address}/24", "dev", "eth0")
         self.run("ip", "link", "set", "eth0", "up")
@@ -79,7 +77,7 @@ class Place:
         run("ip", "link", "set", self.outer, "up")
 
     def drop(self, *match):
-        """Drops incoming packets that match (nft(8))."""
+        """Drops incoming packets that match (in the syntax of nft(8))."""
         self.run("nft", "add", "table", "inet", TABLE)
         self.run("nft", f"add chain inet {TABLE} in {{ type filter hook input priority 0; }}")
         self.run("nft", "add", "rule", "inet", TABLE, "in", "iifname", "eth0", *match, "drop")
@@ -88,8 +86,7 @@ class Place:
         self.run("nft", "delete", "table", "inet", TABLE)
 
     def slow_down(self, milliseconds):
-        """Delays outgoing packets by that time. If the kernel cannot delay packets, the line is limited to 4 Mbit/s
-        instead."""
+        """Delays outgoing packets. If the kernel cannot delay packets, limits the line to 4 Mbit/s instead."""
         how = (["netem", "delay", f"{milliseconds}ms", f"{milliseconds // 4}ms"] if has_netem()
                else ["tbf", "rate", "4mbit", "burst", "16kb", "latency", f"{4 * milliseconds}ms"])
         self.run("tc", "qdisc", "add", "dev", "eth0", "root", *how)
@@ -98,12 +95,12 @@ class Place:
         self.run("tc", "qdisc", "delete", "dev", "eth0", "root")
 
     def reset_connections(self):
-        """Resets all open connections; both ends are notified."""
+        """Resets all open connections. Both sides notice this at once."""
         self.run("ss", "-K", "-t", "state", "established")
 
 
 class Places:
-    """The bridge, and a place for each name. Their addresses are in `hosts`, which replaces /etc/hosts."""
+    """The bridge, and a place for each name. The file `hosts` has their addresses and replaces /etc/hosts."""
 
     def __init__(self, directory, names):
         self.directory = Path(directory)

@@ -1,17 +1,17 @@
-"""The schedule of faults. The same seed, settings and parts give the same plan."""
+"""Plans which fault happens when. The same seed, settings and parts give the same plan."""
 
 import random
 from dataclasses import dataclass, field
 
-OVERLAPPING = 0.2  # share of the rounds in which a second fault begins during the first
-SETTLING_SECONDS = 2  # seconds of load before the first fault
+OVERLAPPING = 0.2  # share of rounds in which a second fault begins before the first has ended
+SETTLING_SECONDS = 2  # duration of the load before the first fault
 
 
 @dataclass(frozen=True)
 class Fault:
     kind: object
     target: str
-    at: float  # seconds after the round's load began
+    at: float  # seconds since the start of the round's load
     lasts: float
     seed: int  # of its own dice
 
@@ -24,18 +24,18 @@ class Round:
 
     @property
     def ways(self):
-        """The protocols in which the motes send: those that all faults allow."""
+        """Returns the protocols with which the motes may send during all of the faults."""
         return min((each.kind.ways for each in self.faults), key=len)
 
 
 def cards(kinds, river):
-    """Returns (kind, target): everything that can be done."""
+    """Returns (kind, target) for every possible fault."""
     return [(kind, target) for kind in kinds for target in kind.targets(river)]
 
 
 class Deck:
-    """Yields every possible fault once in random order, then again. Kinds take turns, so that a short run covers
-    many."""
+    """A deck of cards with all possible faults. It yields every fault once in random order, then all of them again. The
+    kinds take turns, so a short run has many different kinds."""
 
     def __init__(self, all_cards, dice):
         self.all_cards, self.dice, self.left = all_cards, dice, []
@@ -52,7 +52,7 @@ class Deck:
         return turns
 
     def draw(self, fits=lambda card: True):
-        """The next one that fits, or None."""
+        """Returns the next fault that fits, or None."""
         self.left = self.left or self.shuffled()
         for place, card in enumerate(self.left):
             if fits(card):
@@ -61,8 +61,8 @@ class Deck:
 
 
 def plan(seed, faults, observations, kinds, river, longest, rate):
-    """Plans rounds with this total of faults and observations. `longest`: maximum seconds of a fault; `rate`:
-    observations per second."""
+    """Plans rounds with this many faults and observations in total. `longest`: longest duration of a fault in seconds.
+    `rate`: observations per second."""
     dice = random.Random(seed)
     deck = Deck(cards(kinds, river), dice)
     drawn = []

@@ -1,5 +1,5 @@
-"""Messages that must be refused, by reason: at least one row for each reason in the workers' code. The runner gets the
-list of reasons from a worker. Real servers make the refusals of stores and broker: MongoDB's validator, the proxy in
+"""Messages that must be refused: at least one row for each reason in the workers' code. The runner gets the list of
+reasons from a worker. Refusals by the stores and the broker come from real causes: MongoDB's validator, the proxy in
 front of the triplestore, and the size limit for published messages."""
 
 import itertools
@@ -12,15 +12,16 @@ import servers
 
 from .river import PUBLISH_BYTES
 
-REFUSED_DOCUMENT = 98765  # values that the stores are configured to refuse
+REFUSED_DOCUMENT = 98765  # a value that the document store is configured to refuse
 REFUSED_STATEMENT = 98764.5
-FIRST_TIME = 1_000_000_000  # time of the poison; years before the motes' times
+FIRST_TIME = 1_000_000_000  # the poison's first time, years before the times of the motes
 HEAVY = ("too-large", "too-many-records", "unpublishable")
-HEAVY_EVERY = 20  # turns of the other poisons for each of these
+HEAVY_EVERY = 20  # each of these is sent once while the other reasons are sent this many times
 
 
 class Poison:
-    """A message, its refused records, and its entries in the ledger. `unsure`: ids that may or may not be stored."""
+    """A message, its refused records, and its entries in the ledger. `unsure`: ids of which it is not known whether
+    they are stored."""
 
     def __init__(self, case, kept=(), unsure=()):
         self.reason, self.record = case.reason, case.record
@@ -35,7 +36,7 @@ class Poison:
 
 
 def stored_elsewhere(mote, at):
-    """Poisons that stores and broker refuse."""
+    """Returns the poisons that the stores and the broker refuse."""
     sensor, key = f"{mote}/00010", f"ir.{mote}"
 
     def good(value, number):
@@ -53,13 +54,13 @@ def stored_elsewhere(mote, at):
 
 
 def of(mote, other, at):
-    """All poisons of one mote and hour."""
+    """Returns all poisons for one mote and hour."""
     return [Poison(each, each.ids) for each in bad_packs.cases(mote, other, at)] + list(stored_elsewhere(mote, at))
 
 
 def stream(motes, seed):
-    """Yields poisons without end in random order. All reasons are equally frequent, except that heavy ones become rare
-    after the first turn."""
+    """Yields poisons for ever, in random order. All reasons are equally frequent, but large messages become rare after
+    the first turn."""
     dice = random.Random(seed)
     first = seed % 10**5 * 100
     for hour in itertools.count(first):
@@ -74,7 +75,7 @@ def stream(motes, seed):
 
 
 def prepare(river):
-    """Makes the stores refuse what they must."""
+    """Configures the stores to refuse what they must refuse."""
     rule = {"collMod": "observations", "validator": {"value": {"$ne": REFUSED_DOCUMENT}}}
     if servers.mongodb.DONE not in (answer := river.document_server.command(rule, "river")):
         raise servers.ServerError(f"mongod does not take the rule {rule}: {answer!r}")
@@ -88,7 +89,7 @@ def prepare(river):
 
 
 def check(river):
-    """That the workers know no other reasons."""
+    """Checks that the reasons here are the same as those that the workers know."""
     known = {series.split('"')[1] for series in river.workers[0].metrics() if series.startswith("ir_rejected_total{")}
     here = {each.reason for each in of("a", "b", FIRST_TIME)}
     if known != here:

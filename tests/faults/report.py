@@ -40,7 +40,7 @@ def table(columns, rows):
 
 
 def by_kind(rounds):
-    """A row for each kind and target: how often it occurred, and how long recovery took."""
+    """Returns a row for each kind and target of a fault: how often it occurred, and how long the recovery took."""
     found = {}
     for row in fault_rows(rounds):
         found.setdefault((row["kind"], row["target"].rstrip("0123456789").rstrip("-")), []).append(row)
@@ -73,7 +73,7 @@ def markdown(run):
 
 
 def write(folder, run, samples):
-    """Called after each round, so that a killed run leaves its results so far."""
+    """Writes the files. Called after each round, so that the results so far remain if the run is killed."""
     (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n")
     write_csv(folder / "faults.csv", FAULT_COLUMNS, fault_rows(run["rounds"]))
     write_csv(folder / "rounds.csv", ROUND_COLUMNS, run["rounds"])

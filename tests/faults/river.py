@@ -15,7 +15,7 @@ from .places import HUB, Places
 ROLES = ("worker", "gateway", "balancer", "broker", "documents", "graph")
 DISK_MEBIBYTES = {"broker": 2048, "documents": 16384, "graph": 32768}
 PUBLISH_BYTES = 20 * 1024  # a pack of a hundred good records is then too large to be published
-# Small values, so that a fault lasts for many of these periods.
+# Time-outs and intervals are short, so that a fault lasts for many of them.
 WORKER_SETTINGS = ("--timeout=5s", "--backoff-longest=2s", "--announce=500ms", f"--publish-bytes={PUBLISH_BYTES}")
 
 
@@ -34,13 +34,13 @@ class River(stack.Stack):
         self.places = Places(self.out / "places", self.roles)
         self.disks = {name: Disk(server.directory, DISK_MEBIBYTES[self.roles[name]])
                       for name, server in self.servers.items() if name != "balancer"}
-        self.no_disks = None  # why there are none
+        self.no_disks = None  # why there are no separate disks, or None
         self.document_proxy = self.graph_proxy = None
         self.pool = concurrent.futures.ThreadPoolExecutor(8)
         self.poisoners = []  # names of the motes for poison
-        self.message_rate = 0  # observations per second of all motes together
+        self.message_rate = 0  # messages per second of all motes together
         self.ledgers = []  # folders with one registry each
-        self.afterwards = []  # called at the end of a round; returns a list of errors
+        self.afterwards = []  # functions to call at the end of a round; each returns a list of errors
 
     def named(self, role):
         return [name for name, each in self.roles.items() if each == role]
@@ -65,7 +65,7 @@ class River(stack.Stack):
         super().start()
 
     def port_mapper(self, broker):
-        """The port mapper of its namespace; all of them listen on the same port."""
+        """Erlang's port mapper in the broker's namespace. It has the same port in each namespace."""
         mapper = servers.PortMapper(self.out / "logs" / f"{broker.name}-epmd.log")
         mapper.host, mapper.words_before, mapper.port = broker.host, broker.words_before, 4369
         return mapper
@@ -115,7 +115,7 @@ class River(stack.Stack):
         return self.out / "clocks" / name
 
     def set_clock(self, name, seconds):
-        """Sets the offset of a worker's or gateway's clock from the true time."""
+        """Sets the clock of a worker or gateway to this offset from the true time."""
         path = self.clock_file(name)
         path.parent.mkdir(exist_ok=True)
         path.with_suffix(".new").write_text(f"{seconds:+d}\n")
@@ -145,23 +145,23 @@ class River(stack.Stack):
         (self.servers.get(name) or self.program(name)).kill()
 
     def start_again(self, name):
-        """Starts it again without waiting until it is ready."""
+        """Starts the part again without waiting until it is ready."""
         if name in self.servers:
-            self.servers[name].kill()  # what is left of it
+            self.servers[name].kill()  # children may still be running
             self.servers[name].begin()
         else:
             index = int(name.rsplit("-", 1)[1]) - 1
             (self.start_worker if self.roles[name] == "worker" else self.start_gateway)(index)
 
     def revive(self):
-        """Starts every part that is not running, as a supervisor would; returns their names."""
+        """Starts every part that is not running, as a supervisor would. Returns their names."""
         dead = [name for name in self.roles if not self.alive(name)]
         for name in dead:
             self.start_again(name)
         return dead
 
     def new_ledger(self, name):
-        """A folder for one more ledger."""
+        """Makes a folder for another ledger."""
         folder = self.out / "loads" / f"{name}-{len(self.ledgers) + 1}"
         folder.mkdir(parents=True)
         self.ledgers.append(folder)
@@ -170,7 +170,7 @@ class River(stack.Stack):
     # ---- how it is ----
 
     def troubles(self):
-        """Returns what is wrong with the stack, one line each."""
+        """Returns everything that is wrong with the stack, one line each."""
         found = [f"{name} does not run" for name in self.roles if not self.alive(name)]
         programs = [*self.workers, *self.gateways]
         reasons = self.pool.map(lambda each: each.not_ready(), programs)
@@ -186,7 +186,7 @@ class River(stack.Stack):
         return found
 
     def await_joined(self, seconds):
-        """Waits until no broker considers another one partitioned. Returns whether that came true."""
+        """Waits until no broker considers another one partitioned. Returns whether this happened in time."""
         return servers.wait_until(lambda: all(each.partitions() == "[]" for each in self.cluster.members), seconds, pause=2)
 
     def stop(self):

@@ -1,4 +1,4 @@
-"""One round: load, the planned faults, recovery after each, and the verdict when no message is in progress."""
+"""One round: a load, the planned faults, a recovery after each, and a verdict when no message is in progress."""
 
 import contextlib
 import random
@@ -11,23 +11,25 @@ from .kinds.kind import behind
 from .motes import Motes
 from .verdict import judge_motes, judge_stores
 
-NEVER = 10  # multiple of the faults' recovery limit after which the run is abandoned, on any machine
+NEVER = 10  # the run is abandoned if a recovery takes this many times the limit, on any machine
 DRAIN_SECONDS = 120
-LAST_SECONDS = 10  # for the last publications to reach the motes' subscription
-JOIN_SECONDS = 60  # for brokers that lost each other to join again
+LAST_SECONDS = 10  # time for the last published messages to reach the motes' subscription
+JOIN_SECONDS = 60  # time for separated brokers to join again
 TROUBLES = (servers.ServerError, pika.exceptions.AMQPError, OSError)
 
 
 class Rounds:
-    """`watch` and `verdicts` span all rounds; `settings` are those of cli.py; `tell(text)` shows progress."""
+    """`watch` and `verdicts` are shared by all rounds. `settings` are those of cli.py. `tell(text)` reports
+    progress."""
 
     def __init__(self, river, watch, verdicts, settings, tell):
         self.river, self.watch, self.verdicts, self.settings, self.tell = river, watch, verdicts, settings, tell
         self.few = max(20, 2 * river.message_rate)
-        self.not_compared = []  # for each round: (the motes' summary, whether all faults were behind the broker)
+        # of each round since the last comparison: (the motes' summary, whether all faults were behind the broker)
+        self.not_compared = []
 
     def run(self, planned):
-        """Returns the row of the round and those of its faults. The field "wrong" lists our own parts that died
+        """Runs the round. Returns its row, and the rows of its faults. The field "wrong" lists parts of ours that died
         unexpectedly, late recoveries, and wrongly stored data."""
         motes = Motes(self.river, f"{planned.number:04}", planned.ways)
         self.river.ledgers.append(motes.directory)
@@ -53,8 +55,8 @@ class Rounds:
                 "faults": rows}
 
     def compare(self, row):
-        """Adds to the row of the last round what the stores received since the last comparison. Then shrinks the graph's
-        files, which would otherwise fill its disk in a long run."""
+        """Compares what the stores received since the last comparison, and adds the result to the row of the last
+        round. Then shrinks the graph's files, which would otherwise fill its disk during a long run."""
         verdict = self.verdicts.of(self.watch.motes)
         row["wrong"] += judge_stores(verdict, self.not_compared)
         row.update(verdict)
@@ -63,7 +65,7 @@ class Rounds:
             self.watch.motes.compact()
 
     def break_things(self, planned, begun):
-        """Injects every fault at its time and ends it. A fault that overlaps another ends together with it."""
+        """Injects every fault at its time and ends it. If two faults overlap, both end together."""
         rows = []
         with contextlib.ExitStack() as going_on:
             for fault in planned.faults:
@@ -96,7 +98,7 @@ class Rounds:
         return row
 
     def ended_by_itself(self, faults):
-        """Workers and gateways that died although no fault killed them."""
+        """Returns the workers and gateways that died although no fault killed them."""
         killed = {name for fault in faults for name in (
             self.river.named(self.river.roles[fault.target]) if fault.kind.of_all else [fault.target])}
         return [name for name, role in self.river.roles.items()

@@ -1,14 +1,14 @@
-"""Compares what is stored with what was sent, at the end of a round, over all rounds so far."""
+"""At the end of a round, compares what is stored with everything that was sent in all rounds so far."""
 
 import load
 import servers
 
-KEYS = ("missing", "doubled", "foreign", "again")  # the last value counts messages
+KEYS = ("missing", "doubled", "foreign", "again")  # "again" counts messages, the others count items
 LATE_SECONDS = 60  # seconds to wait for missing data
 
 
 class Verdicts:
-    """`ledgers`: folders of all that was sent."""
+    """`ledgers`: folders with the ledgers of everything that was sent."""
 
     def __init__(self, river):
         self.river = river
@@ -19,7 +19,7 @@ class Verdicts:
         return {**{key: load.total(verdict, key) for key in KEYS}, "again": verdict["raw"]["again"]}
 
     def of(self, motes):
-        """Compares what was stored since the last comparison; waits a little for missing data."""
+        """Compares what was stored since the last comparison. Waits a little if data are missing."""
         found = {}
 
         def complete():
@@ -33,8 +33,8 @@ class Verdicts:
 
 
 def judge_stores(verdict, rounds):
-    """Describes what is stored wrongly, in words. `rounds`: for each round since the last comparison, (the motes'
-    summary, whether all faults were behind the broker, so that no mote noticed them)."""
+    """Describes in words what is stored wrongly. `rounds` has, for each round since the last comparison, the motes'
+    summary and whether all faults were behind the broker, so that no mote noticed them."""
     wrong = [f"{count} {key}" for key, count in verdict.items() if key != "again" and count != 0]
     resent = sum(summary["resent"] for summary, all_behind in rounds if not all_behind)
     if verdict["again"] > resent:
@@ -43,8 +43,8 @@ def judge_stores(verdict, rounds):
 
 
 def judge_motes(summary, all_behind):
-    """Describes what the motes saw but should not have seen. `all_behind`: as in judge_stores. Then what is published
-    again reaches a subscription that never broke."""
+    """Describes what the motes should not have seen. `all_behind`: whether all faults were behind the broker. Then the
+    motes' subscription never broke, so it must have received all published messages."""
     wrong = []
     if summary["order_violations"]:
         wrong.append(f"{summary['order_violations']} out of order")

@@ -1,5 +1,5 @@
-"""Watches a run: records twice a second what is wrong, how much waits and how much was confirmed; and finds out when
-all is normal again."""
+"""Watches a run. Twice a second it records what is wrong, how much waits and how much was confirmed. It also determines
+when everything is normal again."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ import servers
 from .kinds.broker import connect
 
 PERIOD = 0.5
-LOOK_SECONDS = 180  # maximum seconds of one sample of the stack; each query in it has its own limit
-FEW_SECONDS = 2  # seconds' worth of messages in progress that do not count as a backlog
-TWICE = 2  # good samples in a row: a message in transit between two places may be missing in one of them
+LOOK_SECONDS = 180  # time limit for one sample of the stack; each query in it has a limit of its own
+FEW_SECONDS = 2  # messages of this many seconds may be in progress without counting as a backlog
+TWICE = 2  # good samples needed in a row, because one sample may miss a message that is moving between two places
 
 
 class Queues:
-    """The number of messages that wait or that workers hold; None when it cannot be determined."""
+    """Returns the number of messages that wait or that workers hold; None if it cannot be determined."""
 
     def __init__(self, river):
         self.river, self.connection = river, None
@@ -40,15 +40,15 @@ class Queues:
 
 
 class Watch(threading.Thread):
-    """Takes samples until stop(). A sample is (seconds since the start, troubles, waiting messages, unanswered
-    messages, whether all are answered)."""
+    """Takes samples until stop(). A sample has: seconds since the start, troubles, waiting messages, unanswered
+    messages, and whether all messages are answered."""
 
     def __init__(self, river):
         super().__init__(daemon=True)
         self.river, self.queues = river, Queues(river)
-        self.motes = None  # of the current round
+        self.motes = None  # the load of the current round
         self.begun = time.monotonic()
-        self.looked = 0  # when the last sample was complete
+        self.looked = 0  # when the last sample was completed
         self.samples = []
         self.over = threading.Event()
 
@@ -61,7 +61,7 @@ class Watch(threading.Thread):
             self.looked = self.now()
 
     def check(self):
-        """Raises when no more samples come."""
+        """Raises an error if no samples are being taken any more."""
         if not self.is_alive() and not self.over.is_set():
             raise servers.ServerError("the watch of the stack ended unexpectedly; see standard error for the reason")
         if self.now() > self.looked + LOOK_SECONDS:
@@ -84,8 +84,8 @@ class Watch(threading.Thread):
     # ---- waiting for something ----
 
     def await_samples(self, good, seconds):
-        """Waits for TWICE good samples in a row that start after now. Returns the time of the first one; None if the
-        time limit is over."""
+        """Waits for TWICE good samples in a row that begin after this call. Returns the time of the first one, or None
+        if the time limit is over."""
         first = self.now()
         while self.now() < first + seconds + PERIOD:
             self.check()
@@ -97,11 +97,11 @@ class Watch(threading.Thread):
         return None
 
     def await_normal(self, few, seconds):
-        """Everything is ready, and only a few messages are in progress."""
+        """Waits until everything is ready, and only a few messages are in progress."""
         return self.await_samples(lambda each: self.why_not(each, few) is None, seconds)
 
     def await_drained(self, seconds):
-        """Everything was sent and answered, and nothing is in progress."""
+        """Waits until everything is sent and answered, and nothing is in progress."""
         return self.await_samples(lambda each: each["answered"] and self.why_not(each, 0) is None, seconds)
 
     @staticmethod
@@ -115,5 +115,5 @@ class Watch(threading.Thread):
         return None
 
     def trouble(self, few):
-        """Describes the trouble of the last sample in words."""
+        """Describes in words what is wrong in the last sample."""
         return (self.why_not(self.samples[-1], few) if self.samples else None) or "it took too long"

@@ -138,7 +138,8 @@ static void test_a_year_of_quarters(void **state) {
 /* Reads rows of local times, and asserts the instant of each ("-": the time does not exist; "?…":
  * the instant is a guess). */
 
-/* Reads rows of local times and asserts their instants ("-": does not exist, "?…": guessed). */
+/* Reads rows of local times, and asserts the instant of each ("-": the time does not exist; "?…":
+ * the instant is a guess). */
 static void check_rows(const char *zone_name, const char *const (*rows)[2], size_t count) {
     ir_zones_t *zones = ir_zones_new();
     const ir_zone_t *zone = ir_zones_find(zones, ir_view_text(zone_name));
@@ -183,7 +184,7 @@ static void test_autumn_backwards(void **state) {
     CHECK_ROWS("Europe/Berlin", rows);
 }
 
-/* One row per hour: the second 02:30 is recognised because it follows the first. */
+/* There is one row per hour. The second 02:30 is recognised because it follows the first one. */
 static void test_hourly_rows(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -212,7 +213,7 @@ static void test_a_row_each_hour(void **state) {
     CHECK_ROWS("Europe/Berlin", backwards);
 }
 
-/* Two rows each hour, one for each sensor. */
+/* There are two rows per hour, one for each sensor. */
 static void test_two_rows_each_hour(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -234,7 +235,8 @@ static void test_a_file_that_begins_in_the_hour(void **state) {
     CHECK_ROWS("Europe/Berlin", rows);
 }
 
-/* One block of rows for each sensor: the second block starts at the beginning again. */
+/* The file has one block of rows for each sensor, so the second block begins with the first time
+ * again. */
 static void test_blocks(void **state) {
     (void)state;
     static const char *const rows[][2] = {

@@ -130,7 +130,8 @@ static void packs_are_taken_as_they_are(void **state) {
     assert_true(ir_view_equal(s.packs[0].body, ir_view_text("[{\"n\":\"creek-1\",\"v\":1}]")));
 }
 
-/* Equal readings without a time stay apart: the second arrives a microsecond later. */
+/* Equal readings without a time stay distinct: the second one gets an arrival a microsecond
+ * later. */
 static void equal_lines_without_a_time_have_ids_of_their_own(void **state) {
     ir_submission_t s;
     read_body(*state, LINES, "[{\"n\":\"creek-1\",\"v\":1}]\n[{\"n\":\"creek-1\",\"v\":1}]", &s);
@@ -151,7 +152,7 @@ static void expect_named(const ir_submission_pack_t *pack, const char *name) {
     assert_memory_equal(&id, &pack->raw_id, sizeof id);
 }
 
-/* If a request with several packs has a key, each pack is named KEY/LINE. */
+/* In a request with several packs and a key, each pack is named KEY/LINE. */
 static void a_key_names_the_packs(void **state) {
     ir_submission_t s;
     ir_submission_input_t input =
@@ -172,7 +173,7 @@ static void a_key_names_the_packs(void **state) {
     expect_named(&s.packs[1], "k-1/3");
 }
 
-/* The name is sent in any case, because the worker decides whether times are relative. */
+/* The name is always passed on, because only the worker decides whether times are relative. */
 static void a_key_does_not_change_the_id_of_absolute_packs(void **state) {
     ir_submission_t s;
     ir_submission_input_t input =
@@ -241,7 +242,7 @@ static void anything_wrong_refuses_the_whole(void **state) {
     }
 }
 
-/* The content types that clients send by default; a C string with its NUL. */
+/* The content types that clients send by default. The body is a C string with its NUL. */
 static void what_clients_send_by_default(void **state) {
     static const char *const types[] = {NULL,
                                         "application/json; charset=utf-8",

@@ -1,5 +1,5 @@
-"""The faults: one table, a module for each subject. To add a kind of fault, add a row; river.py gives access to the
-stack."""
+"""The table of all faults, with a module for each subject. To add a kind of fault, add a row. river.py gives access to
+the stack."""
 
 from . import answers, broker, clocks, network, poison, processes, storage
 

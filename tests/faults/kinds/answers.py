@@ -1,4 +1,4 @@
-"""Stores that answer wrongly, late, incompletely or not at all. Proxies in front of them cause this."""
+"""Stores that answer wrongly, late, incompletely or not at all. Proxies in front of the stores simulate this."""
 
 import threading
 
@@ -7,8 +7,7 @@ import proxies
 from .kind import Kind
 
 ROLES = ("documents", "graph")
-# Servers that are shutting down, that reject every request as malformed, or that are overloaded; each with its HTTP
-# status.
+# The HTTP status of a server that is shutting down, rejects every request as malformed, or is overloaded.
 SHUTTING_DOWN = {"ok": 0.0, "code": 91, "codeName": "ShutdownInProgress", "errmsg": "not now"}
 BAD_VALUE = {"ok": 0.0, "code": 2, "codeName": "BadValue", "errmsg": "not understood"}
 
@@ -23,7 +22,7 @@ def answering(status, document):
 
 
 def proxy_before(river, target, for_graph, for_documents):
-    """Returns (the proxy in front of that store, its answer in the store's protocol)."""
+    """Returns the proxy in front of this store, and an error answer in the store's protocol."""
     if river.roles[target] == "graph":
         return river.graph_proxy, for_graph
     return river.document_proxy, for_documents
@@ -39,7 +38,7 @@ def faulty(proxy, fault):
 
 
 def hang(river, target, _dice):
-    """Requests get no answer until the fault ends; then they are passed on."""
+    """Requests are held back until the fault ends, and then passed on."""
     proxy = proxy_before(river, target, None, None)[0]
     over, usual = threading.Event(), proxy.fault
 
@@ -57,7 +56,7 @@ def hang(river, target, _dice):
 
 
 def half(river, target, dice):
-    """The server processes requests, but only half of its answers arrive, or half of every answer."""
+    """The server processes all requests, but only half of its answers arrive, or half of each answer."""
     proxy = proxy_before(river, target, None, None)[0]
     share = dice.choice((0.3, 1.0))
     hit = proxies.share_of(100 * share, seed=dice.randrange(2**31))

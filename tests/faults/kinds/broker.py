@@ -1,4 +1,4 @@
-"""Alarms of brokers, and deleted broker objects."""
+"""Alarms of brokers, and broker objects that are deleted."""
 
 import contextlib
 
@@ -7,8 +7,8 @@ import pika
 from .kind import Kind
 
 ROLES = ("broker",)
-# Until a deleted object is declared again (about a second), MQTT messages to it are acknowledged but lost, and a
-# deleted queue takes its messages with it (docs/reference/programs.md). So only objects whose loss is harmless are
+# A deleted object is declared again after about a second. Until then, MQTT messages to it are acknowledged but lost,
+# and a deleted queue loses its messages (docs/reference/programs.md). So only objects whose loss does no harm are
 # deleted under load.
 CONFIRMED_WAYS = ("amqp", "http")
 OBJECTS = ("exchange ir.observations", "exchange ir.processed", "exchange ir.workers", "exchange ir.rejected",

@@ -1,6 +1,6 @@
-"""Changes the clocks of running workers and gateways (libfaketime), and sets them right again. A gateway's clock
-determines the arrival of its messages, so it is changed by less than a valid pack may lie in the future. A worker's
-clock has no effect on data."""
+"""Changes the clocks of running workers and gateways (with libfaketime), and sets them right again. A gateway's clock
+determines the arrival of its messages. So its change is less than the time that a valid pack may lie in the future. A
+worker's clock has no effect on data."""
 
 from .kind import Kind
 

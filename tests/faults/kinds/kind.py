@@ -9,20 +9,20 @@ ALL_WAYS = ("amqp", "mqtt", "http")
 
 @dataclass(frozen=True)
 class Kind:
-    """`begin(river, target, dice)` injects the fault into the part `target` and returns a function that ends it, or
-    None. The runner restarts parts that are dead afterwards."""
+    """`begin(river, target, dice)` injects the fault into the part `target`. It returns a function that ends the fault,
+    or None. Afterwards the runner restarts parts that died."""
 
     name: str
-    what: str  # description in words, which follows the name of the part in the report
-    roles: tuple  # roles of the parts that it applies to
+    what: str  # the fault in words; in the report these follow the name of the part
+    roles: tuple  # roles of the parts to which it applies
     begin: Callable
     lasts: tuple = (2, 30)  # seconds, from … to …
-    bound: int = 60  # maximum seconds from its end to full recovery; `slower` has larger values for some roles
+    bound: int = 60  # longest time from its end to full recovery, in seconds; `slower` has larger values for some roles
     slower: tuple = ()  # (role, seconds)
-    ways: tuple = ALL_WAYS  # protocols in which motes send during the fault
-    alone: bool = False  # must not overlap another fault
-    of_all: bool = False  # applies to all parts of the role at once
-    lacks: Callable = lambda river: None  # returns the reason why it cannot be done there, or None
+    ways: tuple = ALL_WAYS  # protocols with which motes send during the fault
+    alone: bool = False  # whether it must not overlap another fault
+    of_all: bool = False  # whether it applies to all parts of the role at once
+    lacks: Callable = lambda river: None  # returns why this fault is impossible here, or None
 
     def bound_of(self, role):
         return dict(self.slower).get(role, self.bound)
@@ -33,5 +33,5 @@ class Kind:
 
 
 def behind(role):
-    """Whether the part is behind the broker, so that motes do not notice its faults."""
+    """Whether the part is behind the broker: then motes do not notice its faults."""
     return role in BEHIND_THE_BROKER

@@ -1,9 +1,9 @@
-"""Network lines that are cut, one-way, lossy or slow, and connections that are reset."""
+"""Faults of network lines: cut in both directions or in one, with losses, or slow. Also connections that are reset."""
 
 from ..river import ROLES
 from .kind import Kind
 
-# A broker that was cut off for long leaves the cluster and joins again.
+# Brokers take longer to recover: a broker that was cut off for long leaves the cluster and must join again.
 SLOWER = (("broker", 120),)
 PERCENT = (2, 5, 15)
 MILLISECONDS = (20, 100, 300)
@@ -15,7 +15,8 @@ def cut(river, target, _dice):
 
 
 def dropping(match):
-    """`match(river, target, dice)` returns which packets to the target are to be dropped."""
+    """Makes a fault that drops packets. `match(river, target, dice)` returns which packets to the target are
+    dropped."""
     def begin(river, target, dice):
         river.places[target].drop(*match(river, target, dice))
         return river.places[target].drop_nothing

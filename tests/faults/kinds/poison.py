@@ -1,4 +1,5 @@
-"""Poison: bad messages among the motes' good ones, over AMQP, for every known reason of a refusal."""
+"""Sends bad messages ("poison") over AMQP, among the good ones of the motes: one for every known reason of a
+refusal."""
 
 import collections
 import contextlib
@@ -54,7 +55,7 @@ class Poisoner(threading.Thread):
         self.river.afterwards.append(self.not_refused)
 
     def not_refused(self):
-        """Lists the poison that was not refused as expected. Called when no message is in progress."""
+        """Lists poison that was not refused as expected. Call it when no message is in progress."""
         wanted, now = collections.Counter(each.reason for each in self.sent), refused(self.river)
         return [f"{count - (now[reason] - self.before[reason]):.0f} of {count} not refused as {reason}"
                 for reason, count in wanted.items() if now[reason] - self.before[reason] < count]
@@ -66,7 +67,7 @@ class Poisoner(threading.Thread):
 
 
 def refused(river):
-    """The number of refusals so far, by reason, over all workers."""
+    """Returns the number of refusals so far by reason, over all workers."""
     counts = {}
     for worker in river.workers:
         for series, value in worker.metrics().items():

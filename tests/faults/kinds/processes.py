@@ -5,7 +5,7 @@ import signal
 from ..river import ROLES
 from .kind import Kind
 
-# Servers start slowly: Erlang and Java take some seconds each on a busy machine.
+# Servers written in Erlang or Java take some seconds to start on a busy machine.
 SLOWER = (("broker", 90), ("documents", 60), ("graph", 60))
 
 

@@ -1,5 +1,5 @@
-"""Faults of the disks of brokers and stores: full, broken, or without their data folder for a while. Processes that die
-because of them are restarted."""
+"""Faults of the disks of brokers and stores: a disk is full or broken, or the data folder is away for a while.
+Processes that die because of this are restarted."""
 
 from .kind import Kind
 
@@ -16,7 +16,7 @@ def fill(river, target, _dice):
 
     def make_room():
         river.disks[target].empty()
-        # RabbitMQ 3.10 does not recover on its own: its write-ahead log and Mnesia's log stay closed.
+        # RabbitMQ 3.10 does not recover from this on its own: its write-ahead log and Mnesia's log stay closed.
         if river.roles[target] == "broker":
             river.kill(target)
 
@@ -34,8 +34,8 @@ def break_down(river, target, _dice):
 
 
 def take_away(river, target, _dice):
-    """Renames the data folder: open files stay usable, but new opens fail. Then the server is killed, and the folder is
-    renamed back before it starts again."""
+    """Renames the data folder, so that open files can still be used but no others can be opened. Then kills the server,
+    and renames the folder back before the server starts again."""
     folder = river.servers[target].directory / "data"
     away = folder.with_name(folder.name + ".away")
     folder.rename(away)
