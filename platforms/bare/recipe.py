@@ -1,5 +1,5 @@
-"""Bare metal. A guest consists of a folder that stands for its root, a supervisor (runit's runsvdir) with the same
-services as on other platforms, its own cgroups, and its own address on the lab's bridge.
+"""Bare metal. A guest consists of a folder used as its root, a supervisor (runit's runsvdir) with the same services as
+on other platforms, its own cgroups, and its own address on the lab's bridge.
 
 There is no isolation: the processes see the host's files and network. Nothing is virtualised, so the other platforms
 are compared with this one. If a guest uses a variant of the appliance (Guest.appliance), it sees the appliance's files
@@ -128,7 +128,7 @@ class Recipe(Platform):
     def stop(self, guest, seconds):
         group = self.group(guest)
         if seconds and (supervisor := guest.own.get("supervisor")) in group.processes():
-            # On HUP, runsvdir tells every service to end, and ends itself.
+            # HUP makes runsvdir end every service and itself.
             os.kill(supervisor, signal.SIGHUP)
             wait_until(lambda: not group.processes(), seconds)
         for _ in range(50):

@@ -38,13 +38,13 @@ class Files(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """A guest, and everything about it that the request does not determine."""
+    """A guest, and those of its properties that the lab and the host determine instead of the request."""
 
     guest: Guest
-    name: str  # of the domain
+    name: str  # name of the domain
     kind: str  # "kvm" or "qemu"
     files: Files
-    bridge: str  # "" without one
+    bridge: str  # "": no bridge
     interface: str  # name of the tap interface
     partition: str  # cgroup
     cgroup_version: int = 1  # version of the CPU controller; it determines the unit of weights
@@ -62,7 +62,7 @@ class Machine(NamedTuple):
 
     @property
     def needs_many_drivers(self):
-        """Whether the guest sees hardware that the small kernel has no drivers for."""
+        """Whether the guest has hardware for which the cloud kernel has no drivers."""
         return self.bus == "ide" or self.nic == "e1000" or self.profile[0] in ("passthrough", "sriov")
 
     @property

@@ -21,7 +21,7 @@ from ..lab.network import links
 from .domain import IOTUNE, pins
 
 KIB = 1024
-MARK = "libvirt-qemu"  # the end of the name that libvirt gives a domain's control group
+MARK = "libvirt-qemu"  # suffix of the control group that libvirt makes for a domain
 GUEST_SECONDS = 60
 
 
@@ -45,7 +45,7 @@ class View:
 
     @functools.cached_property
     def disk(self):
-        """The element of the guest's own disk, which is the first."""
+        """The first disk element: the guest's own disk."""
         return self.xml.find("devices/disk")
 
     @functools.cached_property
@@ -103,8 +103,7 @@ def mappings(lines):
 
 
 def group_of(pid):
-    """The domain's control group: that of QEMU's process, without the subgroup that libvirt makes for the main
-    thread."""
+    """The domain's control group. QEMU's main thread is in a subgroup of it, which libvirt makes."""
     lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii").splitlines()
     path = next(line.split(":", 2)[2] for line in lines if f".{MARK}" in line)
     return path[: path.index(MARK) + len(MARK)].lstrip("/")

@@ -58,7 +58,7 @@ def starts(lab):
     if not by_hardware.ok:
         emulated = proof.prove(kernel, "tcg")
         found.append(look("a guest starts by emulation (kind qemu)", emulated.ok, emulated.reason,
-                          "look at what qemu-system-x86_64 says"))
+                          "see the output of qemu-system-x86_64"))
     return found
 
 
@@ -84,7 +84,7 @@ def page_sharing():
 def iommu():
     groups = Path("/sys/kernel/iommu_groups")
     ok = groups.exists() and any(groups.iterdir()) and Path("/sys/bus/pci/drivers/vfio-pci").exists()
-    return look("IOMMU and VFIO (passthrough, sriov)", ok, "PCI devices cannot be given to guests",
+    return look("IOMMU and VFIO (passthrough, sriov)", ok, "guests cannot get PCI devices",
                 "switch VT-d or AMD-Vi on in the firmware, boot with intel_iommu=on, modprobe vfio-pci", required=False)
 
 

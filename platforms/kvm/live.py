@@ -27,7 +27,7 @@ def order_of(machine, knob, value):
     if value == tuning.AUTO:
         return []
     if knob not in ORDERS:
-        raise Unsupported(f"{knob} cannot change while a KVM guest runs", "stop the guest and provision it so")
+        raise Unsupported(f"{knob} cannot change while a KVM guest runs", "provision it anew with this value")
     return ORDERS[knob](machine, value)
 
 

@@ -1,8 +1,8 @@
 """Live migration of a guest to another libvirtd, and back.
 
     shared:URI    the other host has the lab's directory at the same path (NFS, for example)
-    copy:URI      it does not: kernel, initrd, payload and disk are copied there, the disk while the guest runs
-    home          from wherever it is to the lab's own libvirtd
+    copy:URI      without a shared directory: kernel, initrd, payload and disk are copied, the disk while the guest runs
+    home          back to the lab's own libvirtd
 
 URI is a virsh URI such as qemu+ssh://root@HOST/system. The other host needs a bridge with the name of the lab's bridge,
 on the same network. While a guest is on another host, `guest.own` records that host ("away") and how its disk got there
@@ -34,9 +34,9 @@ def move(recipe, guest, target):
         return move_home(recipe, guest)
     way, _, uri = target.partition(":")
     if way not in WAYS or "://" not in uri:
-        raise LabError(f"target '{target}': it is shared:URI, copy:URI or home")
+        raise LabError(f"target '{target}': must be shared:URI, copy:URI or home")
     if guest.own.get("away"):
-        raise LabError(f"{guest.name} is away at {guest.own['away']}; migrate it home first")
+        raise LabError(f"{guest.name} is on {guest.own['away']}; migrate it home first")
     other = Connection(uri)
     other.alive()
     with Undo() as undo:

@@ -1,9 +1,9 @@
 """Proves that a guest really starts on this host: boots a kernel with an initrd of one program, which prints a line and
 powers off.
 
-The mere presence of /dev/kvm proves little: with nested or restricted virtualisation it may open and then hang or
-refuse a register. So `check` boots the appliance's kernel, with a time limit. It keeps the answer until the host, its
-QEMU or the kernel changes.
+The presence of /dev/kvm proves little: with nested or restricted virtualisation it may open, but the guest may hang or
+fail. So `check` boots the appliance's kernel, with a time limit. It caches the answer until the host, its QEMU or the
+kernel changes.
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 
 A guest's folder holds disk.qcow2 (an overlay over the appliance, or a copy), payload.img, domain.xml of the last start,
 and console.log. Domains are transient: libvirt knows a guest only while it runs, and each start builds the XML from the
-guest's record. Kind "kvm" uses hardware virtualisation. Kind "qemu" emulates, for hosts where guests do not really
-start with /dev/kvm.
+guest's record. Kind "kvm" uses hardware virtualisation. Kind "qemu" emulates the CPU, for hosts without
+hardware virtualization.
 """
 
 import contextlib
@@ -278,4 +278,4 @@ class Recipe(SshPlatform):
 
 def require_home(guest):
     if guest.own.get("away"):
-        raise LabError(f"{guest.name} is away at {guest.own['away']}; ir-platform migrate kvm {guest.name} home")
+        raise LabError(f"{guest.name} is on {guest.own['away']}; run ir-platform migrate kvm {guest.name} home")

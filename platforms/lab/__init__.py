@@ -1,4 +1,5 @@
-"""The parts common to all platforms: the lab's directory, guests, network, appliance, tuning and verbs.
+"""The parts common to all platforms: the lab (a directory that holds the guests), the network, the appliance (the
+guests' root filesystem), tuning and the verbs.
 
     from platforms.lab import Guest, Lab, verbs
 

@@ -12,7 +12,7 @@ from .platform import RUNNING
 def require_running(platform, guest):
     state = platform.state(guest)
     if state != RUNNING:
-        raise LabError(f"{guest.name} is {state}; ir-platform boot {guest.platform} {guest.name}")
+        raise LabError(f"{guest.name} is {state}; run ir-platform boot {guest.platform} {guest.name}")
 
 
 def exec_argv(lab, name, argv):
@@ -29,7 +29,7 @@ def execute(lab, name, argv, seconds=60, good=(0,), text=None):
 
 
 def execute_through(lab, name, argv):
-    """Does the same with this program's standard streams and without a time limit. Returns the exit status."""
+    """Like execute(), but with this program's standard streams and without a time limit. Returns the exit status."""
     return subprocess.run(exec_argv(lab, name, argv), check=False).returncode
 
 

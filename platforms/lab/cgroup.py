@@ -285,8 +285,9 @@ class Group:
 
     @staticmethod
     def set_below(folder, name, text):
-        """Sets the children that have the same set as the group. Version 1 does not do so, and refuses a group's new set while
-        a child's is not within it. So all get both sets first, from the top down."""
+        """Changes the CPU set of a group, and of all groups below it that have the same set. Version 1 does not do the
+        latter, and it refuses a new set while a child's set is not within it. So all groups first get the old and the
+        new set together, from the top down."""
         old = read(folder / name)
         below = [each for each in sorted(folder.rglob("*")) if each.is_dir() and read(each / name) == old]
         for each in (folder, *below):

@@ -14,9 +14,9 @@ from .parser import Parser
 from .state import Lab
 
 EPILOG = """\
-PLATFORM is one of: {platforms}. The lab's directory is --lab or IR_LAB, its own network namespace --netns or
-IR_LAB_NETNS. Exit status: 0 success, 1 an error, 77 not possible here (with the reason), 128 + N ended by
-signal N. `exec` returns the command's own status."""
+PLATFORM is one of: {platforms}. --lab or IR_LAB sets the lab's directory; --netns or IR_LAB_NETNS gives the lab
+a network namespace of its own. Exit status: 0 success, 1 an error, 77 not possible here (with the reason),
+128 + N ended by signal N. `exec` returns the command's own status."""
 
 
 def words(text):
@@ -48,16 +48,16 @@ def add_provision(parser):
     parser.add_argument("--roles", type=words, default=[], help="broker,gateway,balancer,worker:2,documents,graph")
     parser.add_argument("--cluster", default="", help="guests with the same cluster name use each other's services")
     parser.add_argument("--kind", default="", help="kind of guest: for lxc privileged|unprivileged, for kvm kvm|qemu, …")
-    parser.add_argument("--size", default="small", help="a section of sizes.conf")
-    parser.add_argument("--cpus", type=int, default=0, help="instead of the size's")
+    parser.add_argument("--size", default="small", help="size of the guest: a section of sizes.conf")
+    parser.add_argument("--cpus", type=int, default=0, help="number of CPUs, instead of the size's")
     parser.add_argument("--memory", type=int, default=0, help="MiB, instead of the size's")
     parser.add_argument("--disk", type=int, default=0, help="MiB, instead of the size's")
-    parser.add_argument("--profile", default="default", help="of profiles/, several joined by '+'")
+    parser.add_argument("--profile", default="default", help="tuning: a file of profiles/, or several joined by '+'")
     parser.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="over the profile's")
     parser.add_argument("--network", default="", help="bridge, e1000, private, host-bridge:NAME, vlan:ID, …")
-    parser.add_argument("--root", default="overlay", help="overlay, copy, or another of the platform")
-    parser.add_argument("--appliance", default="", help="a variant of it: tools, with what measures")
-    parser.add_argument("--file", action="append", default=[], metavar="PATH=FILE", help="a file for /etc/river/PATH")
+    parser.add_argument("--root", default="overlay", help="its root filesystem: overlay, copy, or another of the platform")
+    parser.add_argument("--appliance", default="", help="variant of the appliance: tools, which adds the measuring tools")
+    parser.add_argument("--file", action="append", default=[], metavar="PATH=FILE", help="put FILE at /etc/river/PATH")
 
 
 def add_exec(parser):
@@ -80,7 +80,7 @@ def add_clone(parser):
 
 def add_stop(parser):
     add_guest(parser)
-    parser.add_argument("--seconds", type=float, default=None, help="before it is stopped by force")
+    parser.add_argument("--seconds", type=float, default=None, help="time to shut down before it is killed")
 
 
 def add_destroy(parser):
@@ -149,7 +149,7 @@ def finding_line(finding):
 
 
 def do_facts(lab, arguments):
-    """facts of the platform, or of a running guest with its tuning as requested and in effect (JSON)"""
+    """prints facts of the platform, or of a running guest with its tuning as requested and in effect (JSON)"""
     if arguments.name:
         guest_of(lab, arguments)
     told = verbs.facts(lab, arguments.platform, arguments.name)
@@ -158,7 +158,7 @@ def do_facts(lab, arguments):
 
 
 def do_provision(lab, arguments):
-    """makes a stopped guest out of the appliance"""
+    """makes a stopped guest from the appliance"""
     files = {}
     for word in arguments.file:
         path, _, source = word.partition("=")
@@ -198,12 +198,12 @@ def do_pull(lab, arguments):
 
 
 def do_status(lab, arguments):
-    """absent, stopped, running or frozen"""
+    """prints the state: absent, stopped, running or frozen"""
     print(verbs.status(lab, arguments.name))
 
 
 def do_stats(lab, arguments):
-    """use of CPU, memory, disk and network by a guest, as the host sees it (JSON)"""
+    """prints a guest's use of CPU, memory, disk and network, as the host sees it (JSON)"""
     print(json.dumps(verbs.stats(lab, guest_of(lab, arguments))._asdict(), indent=2))
 
 
@@ -213,7 +213,7 @@ def do_reboot(lab, arguments):
 
 
 def do_clone(lab, arguments):
-    """a new stopped guest out of a stopped one"""
+    """makes a new stopped guest from a stopped one"""
     begin = time.monotonic()
     guest = verbs.clone(lab, guest_of(lab, arguments), arguments.copy, arguments.full, arguments.cluster)
     print(f"{guest.name}: cloned in {time.monotonic() - begin:.2f} s at {guest.address}")
@@ -225,7 +225,7 @@ def do_snapshot(lab, arguments):
 
 
 def do_restore(lab, arguments):
-    """puts a stopped guest back to a snapshot"""
+    """resets the disk of a stopped guest to a snapshot"""
     verbs.restore(lab, guest_of(lab, arguments), arguments.label)
 
 
@@ -249,7 +249,7 @@ def do_destroy(lab, arguments):
 
 
 def do_list(lab, arguments):
-    """the guests"""
+    """lists the guests"""
     guests = lab.guests(arguments.platform)
     rows = [{**each.to_json(), "state": verbs.status(lab, each.name)} for each in guests]
     if arguments.json:
@@ -267,7 +267,7 @@ def do_set(lab, arguments):
 
 
 def do_migrate(lab, arguments):
-    """moves a running guest elsewhere"""
+    """moves a running guest to another host"""
     verbs.migrate(lab, guest_of(lab, arguments), arguments.target)
 
 

@@ -42,8 +42,8 @@ def die_with_parent():
 
 
 def run(argv, seconds=60, good=(0,), text=None, env=None, cwd=None, before=None):
-    """Runs a program until it ends. `text` is its standard input. `good` lists the exit statuses that are no error
-    (None: all). `before` is called first in the child. Raises LabError with the end of the program's output."""
+    """Runs a program until it ends. `text` is its standard input. `good` lists the exit statuses that mean success
+    (None: all). The child calls `before` first. A failure raises LabError with the end of the program's output."""
     argv = [str(word) for word in argv]
 
     def prepare():

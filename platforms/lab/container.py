@@ -70,7 +70,8 @@ class Container(Platform):
     # ---- the rate of its network ----
 
     def shape(self, guest, rate):
-        """Limits the rate: the host's end of the veth pair limits what goes in, the container's end what goes out."""
+        """Limits the rate. The host's end of the veth pair limits traffic to the container. The container's end limits
+        traffic from it."""
         shaping.limit(self.lab.interface(guest), rate)
         shaping.limit("eth0", rate, self.init(guest))
 

@@ -41,7 +41,7 @@ HOME_FILES = (".config/pip/pip.conf", ".pip/pip.conf", ".m2/settings.xml", ".m2/
 
 
 class Root:
-    """A root filesystem. While it is in use (`with`), no other program deletes it when that makes a newer one."""
+    """A root filesystem. While it is in use (`with`), no other program replaces it with a newer one."""
 
     def __init__(self, name, groups):
         self.release, self.groups = name, list(groups)
@@ -49,7 +49,7 @@ class Root:
         self.kind = f"{name}-{hashlib.sha256(' '.join(self.groups).encode()).hexdigest()[:6]}"
         self.path = self.folder / f"{self.kind}-{self.digest()}"
         self.log = self.folder / f"{self.kind}.log"
-        self.made = None  # the seconds that it took to make, if this program made it
+        self.made = None  # how many seconds it took to make, if this program made it
         self.note = ""
         self.lock = None
 
@@ -68,7 +68,7 @@ class Root:
         self.lock = open(self.folder / f"{self.kind}.lock", "w", encoding="ascii")  # noqa: SIM115 - closed by __exit__
         try:
             self.keep()
-            while not self.path.exists():  # a program with another tools/install replaced it
+            while not self.path.exists():  # another program, with a different tools/install, replaced it
                 self.keep()
         except BaseException:
             self.lock.close()

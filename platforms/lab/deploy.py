@@ -29,15 +29,15 @@ READY_SECONDS = 300
 POLL_SECONDS = 2
 MAY_STOP_SECONDS = 300
 CHECK_DATA = PROJECT / "ingest" / "check-data"
-FLAGS = "-feature_flags"  # end of the name of a file that each RabbitMQ node keeps beside its data
+FLAGS = "-feature_flags"  # each RabbitMQ node keeps a file NODE-feature_flags beside its data
 EPMD_PORT = 4369
-ERLANG_PORT = 25672  # at which brokers reach each other
+ERLANG_PORT = 25672  # brokers use it among each other
 LOCK_SECONDS = 3
 USER = "river"
 
 
 class Deployment:
-    """One server. Its files are below `root`, which is "/" or a folder that stands for it."""
+    """One server. Its files are below `root`: "/", or a folder that is used in its place."""
 
     def __init__(self, inventory, name, root):
         self.inventory = inventory
@@ -131,8 +131,8 @@ class Deployment:
         self.check_ports()
 
     def check_data(self):
-        """Checks that the installed broker can start on the existing data, which depends on the release series of both, and
-        that the data are its own: under another name it would start empty."""
+        """Checks that the release series of the installed broker can read the existing data, and that the data belong
+        to this broker. A broker with another name would start empty."""
         for name, role in self.services:
             if role != "broker":
                 continue
@@ -143,7 +143,7 @@ class Deployment:
             node = self.inventory.node(self.server.name)
             others = [path.name.removesuffix(FLAGS) for path in sorted(data.glob(f"*{FLAGS}")) if path.name != f"{node}{FLAGS}"]
             if others and not (data / f"{node}{FLAGS}").exists():
-                raise LabError(f"{data} holds the messages of {others[0]}, but this broker is now {node}, which would start empty: "
+                raise LabError(f"{data} holds the messages of {others[0]}, but this broker is now {node} and would start empty: "
                                "give the server its old address, or move the folder away once its messages are in the stores")
 
     def check_settings(self, files):
@@ -157,7 +157,7 @@ class Deployment:
                     raise LabError(f"{name}: {done.err.strip().replace(str(files.wanted[path]), path)}")
 
     def check_leaving(self):
-        """Refuses to end a service that the inventory no longer lists while others, or its data, need it."""
+        """Refuses to end a service that the inventory no longer lists, if others depend on it or it still has data."""
         for name in self.supervisor.left_over():
             role = self.root / "etc" / "river" / "services" / name / "role"
             if not role.exists() or not running.process(self.root, name):
@@ -168,8 +168,9 @@ class Deployment:
             done = command.run(script, seconds=200, good=None, env=self.environment())
             if done.status != 0:
                 why = " ".join((done.out + done.err).split())[-300:]
-                raise LabError(f"the inventory no longer gives {self.server.name} the service {name}, which cannot leave: {why}; give "
-                               "it back until the workers have emptied the queues, or drain the broker (docs/howto/upgrade.md)")
+                raise LabError(f"the inventory no longer lists {name} for {self.server.name}, but it cannot be removed "
+                               f"yet: {why}; list it until the workers have emptied the queues, or drain the broker "
+                               "(docs/howto/upgrade.md)")
 
     def check_ports(self):
         places = self.inventory.services.ports(self.server)
@@ -298,17 +299,19 @@ def show(deployment):
 
 
 def find_secrets(arguments, inventory, scratch):
-    """Refuses to create secrets that others already have. A dry run works on a copy, so that it creates none."""
+    """Refuses to create new secrets if other servers already run with existing ones. A dry run uses a copy of the
+    folder, so it leaves no new secrets."""
     secrets = inventory.services.directory
     if not (secrets / "passwords").exists():
         others = [each.name for each, _, places in inventory.having(ROLES, inventory.named(arguments.server))
                   if all(ports.answers(*place) for place in places)]
         if others:
-            raise LabError(f"{secrets} is not there, but {', '.join(sorted(set(others)))} runs: copy the folder from there")
+            raise LabError(f"{secrets} does not exist, but {', '.join(sorted(set(others)))} already runs: copy the folder "
+                           "from there")
         if (Path(arguments.root) / "etc" / "river" / "order").exists():
             beside = [each.name for each in sorted(secrets.parent.glob("*.secrets"))]
-            what = f"rename {', or '.join(beside)}, if that is it" if beside else "restore the folder from a backup"
-            raise LabError(f"{secrets} is not there, but {arguments.server} was deployed with such a folder: {what}")
+            what = f"rename {', or '.join(beside)}, if that is the folder" if beside else "restore the folder from a backup"
+            raise LabError(f"{secrets} does not exist, but {arguments.server} was deployed with such a folder: {what}")
     if arguments.dry_run:
         inventory.services.directory = scratch / "secrets"
         if secrets.exists():
@@ -319,16 +322,16 @@ def parser():
     made = Parser(prog="ir-deploy", description=__doc__.split("\n\n")[0],
                   formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     made.add_argument("inventory", help="see platforms/inventory.conf")
-    made.add_argument("server", help="which of its servers this one is")
+    made.add_argument("server", help="the name of this server in the inventory")
     made.add_argument("verb", nargs="?", choices=("up", "stop", "forget", "backup", "restore"), default="up",
                       help="up: install, configure, start or restart what has changed; forget LOST: remove a lost server "
                            "from the cluster of brokers, before a new one replaces it; backup FOLDER: save the stores, the "
                            "inventory and its secrets; restore FOLDER: restore what the stores have lost")
     made.add_argument("what", nargs="?", default="", help="for forget: a server; for backup: a folder; for restore: a "
                                                           "backup, or a folder whose newest backup is used")
-    made.add_argument("--store", choices=("both", "documents", "graph"), default="both", help="restore: which")
+    made.add_argument("--store", choices=("both", "documents", "graph"), default="both", help="for restore: which store")
     made.add_argument("--new-stores", action="store_true",
-                      help="up: set up again the stores that lost their data; the lost data are given up")
+                      help="for up: set up stores that lost their data as new, empty stores")
     made.add_argument("--root", default="/", help="a folder to use as /, for trials on one machine")
     made.add_argument("--dry-run", action="store_true", help="print what up would change, and change nothing")
     made.add_argument("--wait", type=int, default=READY_SECONDS, metavar="SECONDS", help="how long until all is ready")
@@ -344,12 +347,12 @@ def main(words):
 
 def folder_of(arguments):
     if not arguments.what:
-        raise LabError(f"{arguments.verb} wants a folder: ir-deploy {arguments.inventory} {arguments.server} {arguments.verb} FOLDER")
+        raise LabError(f"{arguments.verb} needs a folder: ir-deploy {arguments.inventory} {arguments.server} {arguments.verb} FOLDER")
     return arguments.what
 
 
 def alone(arguments):
-    """Keeps others' calls for the same server away while this one changes it."""
+    """Holds the lock that prevents two calls from changing the same server at once."""
     if arguments.dry_run or arguments.verb == "backup":
         return contextlib.nullcontext()
     return locked(Path(arguments.root) / "run" / "river-deploy.lock", LOCK_SECONDS, "ir-deploy")
@@ -359,7 +362,7 @@ def do(arguments):
     inventory = Inventory(arguments.inventory)
     inventory.named(arguments.server)
     if arguments.root == "/" and os.geteuid() != 0:
-        raise LabError("only root can look after the services of a machine: run it with sudo")
+        raise LabError("only root can manage the services of a machine: run it with sudo")
     with tempfile.TemporaryDirectory() as scratch, alone(arguments):
         find_secrets(arguments, inventory, Path(scratch))
         deployment = Deployment(inventory, arguments.server, arguments.root)

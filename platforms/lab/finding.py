@@ -50,7 +50,7 @@ def controller(name, required=False):
 def veth():
     """Whether a veth pair can be made; makes one and deletes it."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        return Finding("veth and bridge", False, "not tried: it needs root and ip", "see above, then look again")
+        return Finding("veth and bridge", False, "not tried: it needs root and ip", "see above, then run check again")
     name = f"irc{os.getpid() % 10**8}"
     done = command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}b"], good=None)
     command.run(["ip", "link", "delete", name], good=None)

@@ -13,8 +13,8 @@ Its Debian release is the host's, or the one that IR_APPLIANCE_RELEASE names (re
                     command line names (/dev/… or LABEL=…), and runs its /sbin/init
 
 A host that cannot make the appliance (a dom0 without mmdebstrap or mirror) uses one that another host made. given.json
-in the folder names its files: {"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}; our programs must fit it.
-The disk of a variant is KIND-VARIANT.
+in the folder names its files: {"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}. Our programs must be built
+for its release. The disk of a variant is KIND-VARIANT.
 
 Programs, services and addresses are not in the appliance: they form the payload (payload.py), which each guest gets.
 Servers without a Debian package (mongod, Fuseki, Oxigraph) are included if tools/install has fetched them. All these
@@ -57,9 +57,9 @@ MODULES = ("crc32c_generic", "ext4", "virtio_pci", "virtio_mmio", "virtio_blk", 
 class Foreign(NamedTuple):
     """A server without a Debian package."""
 
-    variable: str  # that names its file, on the host and in a guest that sees the host's files
-    place: str  # in the root
-    cached: str  # below cache_directory(), if tools/install has fetched it
+    variable: str  # environment variable with its path, on the host and in guests that see the host's files
+    place: str  # path in the root
+    cached: str  # path below cache_directory(), if tools/install has fetched it
 
 
 FOREIGN = (

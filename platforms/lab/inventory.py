@@ -98,7 +98,7 @@ class Inventory:
         return self.path.parent / name if name else None
 
     def existing(self, river, key):
-        """The same, of a file that must be there."""
+        """Like file(), but the file must exist."""
         path = self.file(river[key])
         if path and not path.is_file():
             raise LabError(f"{self.path}: [river] {key} = {river[key]}: there is no file {path}")
@@ -123,7 +123,7 @@ class Inventory:
     def check_stores(self, river):
         for key in ("documents", "graph"):
             if river[key] and key in self.roles():
-                raise LabError(f"{self.path}: [river] {key} = {river[key]}: a store elsewhere, but servers have the role {key}")
+                raise LabError(f"{self.path}: [river] {key} = {river[key]}: an external store, but servers have the role {key}")
 
     def check_addresses(self):
         """Refuses an address that two servers have, and brokers that could not form one cluster."""
@@ -145,11 +145,11 @@ class Inventory:
             words = [role for _, role in each.services()]
             for role in words:
                 if words.count(role) > 1 and role not in SEVERAL:
-                    raise self.fault(each, f"roles: {role} must be there only once; only {' and '.join(SEVERAL)} may be "
-                                           "several")
+                    raise self.fault(each, f"roles: {role} must be there only once; only {' and '.join(SEVERAL)} can have "
+                                           "a count")
         balancers = self.with_role("balancer")
         if len(balancers) > 1:
-            raise self.fault(balancers[1], f"roles: only one server can be the balancer, and [server {balancers[0].name}] is")
+            raise self.fault(balancers[1], f"roles: only one server can be the balancer, and [server {balancers[0].name}] is it")
         for role in NEED_BROKERS:
             for each in self.with_role(role):
                 if not self.with_role("broker"):
@@ -204,7 +204,7 @@ class Inventory:
             if each.name == name:
                 return each
         known = ", ".join(each.name for each in self.servers)
-        raise LabError(f"{self.path}: no server '{name}'; {f'there are {known}' if known else 'it wants a section [server NAME]'}")
+        raise LabError(f"{self.path}: no server '{name}'; {f'there are {known}' if known else 'add a section [server NAME]'}")
 
     def having(self, roles, but):
         """Yields (server, role, ports) of the services with one of these roles on other servers than `but`."""

@@ -10,11 +10,11 @@ from . import payload
 from .errors import LabError
 
 REPLICA_SET, CONFIG_SET = "rs0", "config"
-USER = "worker"  # at the stores
+USER = "worker"  # the user who logs in to the stores
 
 
 class MongoDB:
-    """The interface of a document server for Services. `services`: those of the cluster."""
+    """What Services needs to know of a document server. `services` is the Services of the cluster."""
 
     name = "mongodb"  # as in DOCUMENTS= and in tools/install
     ports = {"documents": 27017, "router": 27016, "config": 27019}

@@ -111,7 +111,7 @@ def pci_networks():
 
 
 def see(names):
-    return f"; here are: {', '.join(names)}" if names else "; there is none here"
+    return f"; this host has {', '.join(names)}" if names else "; this host has none"
 
 
 class Network:

@@ -58,7 +58,7 @@ def build_for(suite):
     Keeps what is already built."""
     if not (PROJECT / "Makefile").exists():
         raise LabError(f"the installed programs are for {release.of_host()}, the guest is of {suite}: build them on a host of "
-                       f"{suite} and let IR_BUILD name their folder, or set {release.VARIABLE}={release.of_host()}")
+                       f"{suite} and set IR_BUILD to their folder, or set {release.VARIABLE}={release.of_host()}")
     out = PROJECT / "out" / suite
     with locked(PROJECT / "out" / f"{suite}.lock", BUILD_SECONDS), debian.Root(suite, ["build"]) as root:
         out.mkdir(exist_ok=True)
@@ -145,7 +145,8 @@ def version(root):
 
 
 def write_files(folder, files):
-    """Writes {path: text} below a folder. Only the owner may read what services run with."""
+    """Writes {path: text} below a folder. Only the owner may read the services' files, because they may contain
+    passwords."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,8 @@ def default_directory():
 
 @contextlib.contextmanager
 def locked(path, seconds=LOCK_SECONDS, program="ir-platform"):
-    """Holds a lock file. Waits for it, for a limited time. `program` is who may hold it, for the message."""
+    """Holds a lock file during the block. Waits for it for a limited time. `program`, the program that uses this lock,
+    is named in the message."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         deadline = time.monotonic() + seconds

@@ -50,7 +50,7 @@ class Platform:
     networks = ("bridge",)  # supported network profiles, see network.py
     roots = ("overlay", "copy")
     shares_kernel = False  # the guest has the host's CPU numbers and kernel settings
-    no_machine = ""  # why this platform makes no machine for a guest; "" if it makes one
+    no_machine = ""  # why a guest is not a separate machine; "" if it is
     knobs = frozenset()  # supported knobs of tuning.KNOBS
     refused = {}  # {knob: why the platform lacks it}; other missing knobs are refused with a general reason
 

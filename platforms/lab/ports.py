@@ -41,8 +41,8 @@ def check_free(service, places, mine):
 
 
 def check_mapper(address, port):
-    """Raises LabError when Erlang's port mapper cannot listen at that address: another one listens at all addresses, or
-    another program has the port."""
+    """Raises LabError when Erlang's port mapper cannot listen at that address, because another one listens at all
+    addresses or another program has the port."""
     for each in listeners():
         if each.port == port and each.address in EVERYWHERE:
             raise LabError(f"port {port}, which Erlang's port mapper uses at one address, is taken at all of them by "
@@ -52,7 +52,7 @@ def check_mapper(address, port):
 
 
 def check_own(address):
-    """Raises LabError when this machine does not have an address."""
+    """Raises LabError when the address is not one of this machine's."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         try:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 
 class Role(NamedTuple):
-    program: str  # its name in messages for people
+    program: str  # its name in messages
     stop_seconds: int  # seconds that it may take to stop before it is killed
     needs: tuple = ()  # roles that it needs, on this or another server, to become ready
-    rereads: frozenset = frozenset()  # settings files that its script `reload` makes it read again
+    rereads: frozenset = frozenset()  # settings files that it reads again when its script `reload` runs
     packages: tuple = ()  # groups of tools/install
-    servers: tuple = ()  # its programs that no Debian package contains: keys of payload.server_variables()
+    servers: tuple = ()  # its programs without a Debian package: keys of payload.server_variables()
     own: bool = False  # whether it is a program of this project
     capabilities: str = ""  # Linux capabilities that it needs
 

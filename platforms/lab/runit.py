@@ -24,11 +24,12 @@ class Runit:
         self.pid_file = self.run / "supervisor"
 
     def units(self):
-        """The files that runit needs beside a service's settings: {service: {file: text}}. It needs none."""
+        """Files of the supervisor that belong to a service: {service: {file: text}}. For runit, `arrange` makes
+        them."""
         return {}
 
     def prepare(self):
-        """Before files are put in place."""
+        """Called before the services' files are put in place. Runit needs no preparation."""
 
     def begin(self):
         """Ensures that a supervisor runs and that each service has a folder in it."""
@@ -55,13 +56,13 @@ class Runit:
         return self.run / "service" / name
 
     def supervised(self, name):
-        """Whether a supervisor takes orders for the service."""
+        """Whether the service has a running supervisor."""
         return takes_orders(self.service(name))
 
     def tell(self, name, verb):
         seconds = ROLES[self.roles[name]].stop_seconds if name in self.roles else LONGEST
         done = command.run(["sv", "-w", seconds, verb, self.service(name)], seconds=seconds + EXTRA_SECONDS, good=(0, 1))
-        if done.out.startswith("kill: "):  # the following steps continue, as under systemd
+        if done.out.startswith("kill: "):  # a message, not an error: systemd treats it alike
             print(f"{name} did not end within {seconds} s and was killed", flush=True)
         elif done.status != 0:
             raise LabError(f"sv {verb} {name}: {(done.out + done.err).strip()}")
@@ -93,7 +94,7 @@ class Runit:
             if self.supervised(name):
                 self.tell(name, "force-stop")
         if number := self.supervisor():
-            os.kill(number, signal.SIGHUP)  # runsvdir ends, and signals every runsv to end
+            os.kill(number, signal.SIGHUP)  # makes runsvdir end every runsv, and itself
             wait_until(lambda: self.supervisor() is None, EXTRA_SECONDS)
         for name in self.roles:
             wait_until(lambda each=name: not self.supervised(each), EXTRA_SECONDS)
@@ -101,7 +102,7 @@ class Runit:
 
 
 def takes_orders(folder):
-    """Whether runit watches the service in a folder."""
+    """Whether a runsv process supervises the service in a folder."""
     try:
         os.close(os.open(folder / "supervise" / "ok", os.O_WRONLY | os.O_NONBLOCK))
     except OSError:

@@ -32,17 +32,17 @@ from .places import PROJECT
 AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT, PROMETHEUS_PORT = 5672, 1883, 15672, 15692
 GRAPH_PORT = 3030
 GATEWAY_PORT = 8080
-WORKER_PORT = 9400  # of the n-th service of a guest: 9400 + n
+WORKER_PORT = 9400  # the n-th worker of a guest has port 9400 + n
 PLAIN = {"http": "80", "amqp": "5670", "mqtt": "1880"}
 SECURE = {"https": "443", "amqps": "5671", "mqtts": "8883"}
 INSIDE_PORT, CONSUMERS_PORT, STATS_PORT = 5671, 5674, 8404
 # Where a worker keeps its stores if no server has the role, relative to the service's data folder.
 EMBEDDED = {"documents": "sqlite:../stores/documents.sqlite", "graph": "nquads:../stores/graph"}
 CERTIFICATE = "certificate.pem"
-DOCUMENT_SERVER = mongodb.MongoDB  # behind the role documents
+DOCUMENT_SERVER = mongodb.MongoDB  # the server that the role `documents` runs
 STORES_USER = mongodb.USER
 GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quads&query=/query"}
-WAITS = ("answer", "first-bytes")  # time limits that are longer for slow guests
+WAITS = ("answer", "first-bytes")  # limits of ingest/nodes.conf that are longer for slow guests
 place = list_of_nodes.place
 # Memory and disk of the servers, in MiB. In order: MongoDB's cache; its operations log; Fuseki's heap; the free disk
 # space below which a broker accepts no messages; the memory use above which it accepts none ("": 40 % of its machine's
@@ -80,8 +80,8 @@ class Doors:
     sends for all motes, such as a lab."""
 
     listeners: tuple = tuple(PLAIN)  # from PLAIN and SECURE
-    certificate: Path = None  # key and chain in one file; None: made with our own authority, in the folder of secrets
-    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # other than the defaults
+    certificate: Path = None  # key and chain in one file; None: made, and signed by an authority of our own
+    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # in ingest/nodes.conf
     motes: str = "shared"  # "shared" or "own", as in the list of nodes
     registry: Path = None  # the registry whose motes get tokens; None: no tokens
     logins: bool = False  # whether the stores require a login
@@ -100,12 +100,13 @@ class Wishes:
 
 
 class Services:
-    """The services of the guests of one cluster, each with name and address. Their shared secrets are in
-    `directory`."""
+    """The services of the guests of one cluster, with their names and addresses. `directory` holds their shared
+    secrets."""
 
     def __init__(self, directory, guests, patience=1, draining=(), doors=None, wishes=None):
-        """`patience`: a factor for the balancer's time limit for answers. `draining`: addresses of brokers that are
-        being drained but keep their consumers (docs/howto/upgrade.md). `doors`, `wishes`: None: those of a lab."""
+        """`patience` multiplies the balancer's time limits (WAITS). `draining` has the addresses of brokers that get no
+        new messages but keep their consumers (docs/howto/upgrade.md). None for `doors` or `wishes` means those of a
+        lab."""
         self.doors = doors or Doors()
         self.wishes = wishes or Wishes()
         self.directory = directory

@@ -11,7 +11,7 @@ from .places import PROJECT
 
 UNITS = Path("/etc/systemd/system")
 TARGET = "river.target"
-OF_BEFORE = "river.service"  # in which earlier releases ran runit's supervisor
+OF_BEFORE = "river.service"  # the unit of earlier releases, which ran runit's supervisor
 EXTRA_SECONDS = 30
 TARGET_TEXT = """\
 [Unit]
@@ -80,8 +80,8 @@ class Systemd:
         return texts
 
     def prepare(self):
-        """Called before the services' files are put in place. So a process that starts meanwhile counts as started with
-        the old files."""
+        """Installs the units. Called before the services' files are put in place, so a process that starts meanwhile
+        counts as started with the old files."""
         if (UNITS / OF_BEFORE).exists():
             self.control("disable", "--now", OF_BEFORE)
             (UNITS / OF_BEFORE).unlink()

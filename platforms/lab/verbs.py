@@ -42,7 +42,7 @@ def check(lab, name):
     try:
         return [*registry.load(name, lab).check(), payload.find_programs()]
     except LabError as error:
-        return [Finding("looking at this host", False, str(error), command.install("platforms") + ", then look again")]
+        return [Finding("looking at this host", False, str(error), command.install("platforms") + ", then run check again")]
 
 
 def require_host(platform):
@@ -68,7 +68,7 @@ def facts(lab, platform_name, name=None):
 def tuning_rows(lab, platform, guest):
     """Rows of requested and effective values of a running guest."""
     if platform.state(guest) != RUNNING:
-        raise LabError(f"{guest.name} does not run; ir-platform boot {guest.platform} {guest.name}")
+        raise LabError(f"{guest.name} does not run; run ir-platform boot {guest.platform} {guest.name}")
     return tuning.compare(guest.tuning, platform.tuning_in_effect(guest))
 
 
@@ -122,8 +122,8 @@ def provision(lab, guest):
             if there.made and there.same_request(guest):
                 return there
             if there.made:
-                raise LabError(f"{guest.name} already exists with a different request; ir-platform destroy {there.platform} "
-                               f"{guest.name} first")
+                raise LabError(f"{guest.name} already exists with different options; run ir-platform destroy "
+                               f"{there.platform} {guest.name} first")
             take_away(lab, there)
         return make(lab, platform, guest, platform.provision)
 
@@ -208,7 +208,7 @@ def require_made(platform, guest):
     """The state of a guest, after checking that it is completely made."""
     state = platform.state(guest)
     if not guest.made or state == ABSENT:
-        raise LabError(f"{guest.name} is only half made; ir-platform destroy {guest.platform} {guest.name}")
+        raise LabError(f"{guest.name} is incomplete; run ir-platform destroy {guest.platform} {guest.name}")
     return state
 
 
@@ -216,7 +216,7 @@ def require_no_clones(lab, guest):
     """Refuses to start, restore or destroy a guest if a clone's disk is an overlay over its disk."""
     children = [each.name for each in lab.guests() if each.parent == guest.name]
     if children:
-        raise LabError(f"{guest.name} lies under its copy-on-write clones {', '.join(children)}; destroy those first")
+        raise LabError(f"the disks of {', '.join(children)} are copy-on-write clones of {guest.name}; destroy those first")
 
 
 def reboot(lab, name):
@@ -288,7 +288,8 @@ def destroy_all(lab):
 
 
 def depth(guest, guests):
-    """Returns the number of guests below this one, if it is a clone (or a clone of a clone)."""
+    """The number of a guest's ancestors: 0 for a guest that is not a clone, 1 for a clone of such a guest, and so
+    on."""
     parents = {each.name: each.parent for each in guests}
     steps, name = 0, guest.name
     while (name := parents.get(name)) and steps < len(guests):

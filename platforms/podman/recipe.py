@@ -113,7 +113,7 @@ class Recipe(Container):
                  *(f"--cap-add={each}" for each in CAPABILITIES)]
         with contextlib.ExitStack() as stack:
             stack.callback(self.unplug, guest)
-            command.run(["ip", "netns", "add", self.netns(guest)])  # Podman checks that it exists
+            command.run(["ip", "netns", "add", self.netns(guest)])  # `podman create` checks that it exists
             self.podman(guest, *words, tag, "/sbin/init")
 
     def inject(self, guest):

@@ -1,11 +1,11 @@
 """A guest's disk in dom0: a qcow2 overlay over the appliance, a raw file, or an LVM volume.
 
     disk = of(guest, directory, name)      one of KINDS by guest.root
-    disk.make(image, mib)                  from the appliance's qcow2 file, at least as large as that
-    disk.clone(source, full)               from another guest's disk
+    disk.make(image, mib)                  makes it from the appliance's qcow2 file, with at least that file's size
+    disk.clone(source, full)               makes it from another guest's disk
     disk.keep(path), disk.put_back(path)   saves a copy of the content, and restores it
     disk.spec()                            (format, path) for xl
-    disk.remove()                          no disk is fine
+    disk.remove()                          deletes the disk, if it exists
 
 Files are in the guest's folder, which its owner removes. A volume is named after the guest.
 """
@@ -101,7 +101,8 @@ class Copy(Overlay):
 
 
 class Volume(Copy):
-    """A logical volume, which Xen calls `phy`. It has the fewest layers. IR_XEN_VOLUME_GROUP names the volume group."""
+    """A logical volume, which Xen calls `phy`. It has the least overhead. IR_XEN_VOLUME_GROUP names the volume
+    group."""
 
     def __init__(self, directory, name):
         super().__init__(directory, name)

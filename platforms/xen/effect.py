@@ -90,7 +90,7 @@ def disk_bus(name):
 
 
 def rate_out(number):
-    """The bit/s that netback lets the guest send; None without a limit."""
+    """The limit of netback for what the guest sends, in bit/s; None without a limit."""
     text = xl.store(f"/local/domain/0/backend/vif/{number}/0/rate")
     if not text:
         return None

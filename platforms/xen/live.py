@@ -23,8 +23,8 @@ def bypass_cache(number, bus):
 
 @contextlib.contextmanager
 def held_still(name, running):
-    """Pauses a running guest for the duration of the block, with its disk's file complete: the file then holds what a
-    power failure would leave."""
+    """Pauses a running guest during the block and writes cached blocks to its disk's file. The file then has the
+    content that a power failure would leave."""
     if not running:
         yield
         return
@@ -71,7 +71,7 @@ def quota(guest, name, _interface, value):
 def limit(_guest, name, _interface, value):
     mib = config.whole_mib("memory.limit", value)
     if mib < xl.domain(name).memory_mib:
-        raise LabError(f"memory.limit = {mib}M: the guest has {xl.domain(name).memory_mib}M now; balloon it down first")
+        raise LabError(f"memory.limit = {mib}M: the guest has {xl.domain(name).memory_mib}M now; set a smaller memory.balloon first")
     xl.call("mem-max", name, str(mib))
 
 
@@ -103,7 +103,7 @@ CHANGES = {
 def change(guest, name, interface, asked):
     for knob in asked:
         if knob not in CHANGES:
-            raise Unsupported(f"{knob} cannot change while a guest runs", "stop it, and provision it anew")
+            raise Unsupported(f"{knob} cannot change while a guest runs", "provision it anew with this value")
     for knob, value in asked.items():
         if value != AUTO:
             CHANGES[knob](guest, name, interface, value)

@@ -18,7 +18,7 @@ HERE = "local"
 
 def move(recipe, guest, target):
     if split(guest.network)[0] in ("passthrough", "sriov"):
-        raise LabError(f"{guest.name} has a PCI device, which cannot move; stop it and provision it over there")
+        raise LabError(f"{guest.name} has a PCI device, which cannot move; stop it and provision it on the other host")
     if target == HERE:
         by_file(recipe, guest)
     else:

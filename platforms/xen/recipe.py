@@ -52,7 +52,7 @@ class Recipe(SshPlatform):
         "disk.write-iops": "Xen's block back ends have no limits",
         "network.queues": "dom0 has one setting for all guests: modprobe xen-netback max_queues=N",
         "network.vhost": f"{IN_KERNEL} already",
-        "network.priority": f"{IN_KERNEL}, in no process that could have a priority",
+        "network.priority": f"{IN_KERNEL}, and not in a process that could have a priority",
     }
 
     # ---- the host ----

@@ -16,7 +16,7 @@ class Domain(NamedTuple):
     number: int
     memory_mib: int
     vcpus: int
-    flags: str  # of r (running) b (blocked) p (paused) s (shut down) c (crashed) d (dying)
+    flags: str  # the letters r (running) b (blocked) p (paused) s (shut down) c (crashed) d (dying)
     cpu_seconds: float
 
 

@@ -196,7 +196,7 @@ def test_a_broker_with_messages_does_not_leave(inventory):
     inventory.write_text(MOVED_BROKER)
     told = deploy(inventory, "one", good=1)
     inventory.write_text(ONE_BROKER)
-    assert "broker, which cannot leave: its queues hold 300 messages" in told
+    assert "but it cannot be removed yet: its queues hold 300 messages" in told
     assert "changed: nothing" in deploy(inventory, "one")
     deploy(inventory, "work")
     inventory.with_name("moved.conf").write_text(MOVED_BROKER)

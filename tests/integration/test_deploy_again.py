@@ -169,7 +169,7 @@ def lost_stores_are_not_made_silently(inventory):  # noqa: F811
     """Empty stores in place of earlier ones are refused, until the data are restored or explicitly given up."""
     stores, backups = inventory.parent / "two/var/lib/river/stores", inventory.parent / "backups"
     before = stored(inventory)
-    assert before == 300 and "wants a folder" in deploy(inventory, "two", "backup", good=1)
+    assert before == 300 and "needs a folder" in deploy(inventory, "two", "backup", good=1)
     deploy(inventory, "two", "backup", str(backups))
     (made,) = backups.iterdir()
     assert {"inventory.conf", "passwords", "river.ttl"} <= {each.name for each in (made / "files").rglob("*")}
@@ -191,7 +191,7 @@ def secrets_are_those_that_others_have(inventory):  # noqa: F811
     the earlier ones."""
     secrets = Path(f"{inventory}.secrets")
     secrets.rename(secrets.with_name("kept"))
-    assert "but one runs: copy the folder from there" in deploy(inventory, "two", good=1)
+    assert "but one already runs: copy the folder from there" in deploy(inventory, "two", good=1)
     secrets.with_name("kept").rename(secrets)
 
 
@@ -212,10 +212,10 @@ def test_lost_secrets_are_not_made_again(tmp_path):
     order = tmp_path / "one" / "etc" / "river" / "order"
     order.parent.mkdir(parents=True)
     order.touch()
-    told = "inventory.conf.secrets is not there, but one was deployed with such a folder: "
+    told = "inventory.conf.secrets does not exist, but one was deployed with such a folder: "
     assert f"{told}restore the folder from a backup" in deploy(path, "one", good=1)
     (tmp_path / "before.conf.secrets").mkdir()  # the inventory may have been renamed
-    assert f"{told}rename before.conf.secrets, if that is it" in deploy(path, "one", good=1)
+    assert f"{told}rename before.conf.secrets, if that is the folder" in deploy(path, "one", good=1)
     assert not Path(f"{path}.secrets").exists()
 
 

@@ -2,7 +2,7 @@
 # service's configuration folder); data (its data folder, created if missing); and the variables of
 # guest.conf.
 #
-# RIVER_ROOT is empty in a guest. On bare metal it is the folder that stands for the guest's root.
+# RIVER_ROOT is empty in a guest. On bare metal it is the folder used as the guest's root.
 # shellcheck shell=bash
 RIVER_ROOT=${RIVER_ROOT-}
 # shellcheck disable=SC2034 # used by the sourcing script
@@ -72,8 +72,8 @@ digests() { # FILE…
 }
 
 # Records this process's id and the files that it starts with: its settings, its scripts, and the named programs. Call
-# it before any of them is read. Later ir-deploy compares the record with the files, and `ready` compares the process id
-# with the listener's.
+# it before any of them is read. Later, ir-deploy compares the record with the files, and `ready` checks that this
+# process is the one that listens.
 note_start() { # PROGRAM…
     local role=${0%/*}
     mkdir -p "${started%/*}"
@@ -84,7 +84,7 @@ note_start() { # PROGRAM…
     mv -f "$started.new" "$started"
 }
 
-# Records that the running process has read files again. `lines` are their digests from before that.
+# Records that the running process has read files again. LINES are their digests, taken before it did so.
 note_reread() { # LINES
     local line path noted
     noted=$(cat "$started")
@@ -113,7 +113,7 @@ bare() { # ADDRESS
     echo "${inner%]}"
 }
 
-# Succeeds if only the service's process or a child of it listens there.
+# Succeeds if the service's process, or a child of it, listens at that address and port.
 owned() { # ADDRESS PORT
     local pid children each who
     pid=$(running) || return 1
@@ -126,8 +126,8 @@ owned() { # ADDRESS PORT
     for each in "$pid" "${children[@]}"; do
         [[ $who != *"pid=$each,"* ]] || return 0
     done
-    # A user without access to other users' processes cannot see the owner of a socket; this includes root in a
-    # container, where HAProxy's first process belongs to root, and its child, which listens, does not.
+    # Some users cannot see which process owns a socket. One is root in a container: it cannot see HAProxy's listening
+    # child, which belongs to another user. Then any listener counts if a process of the service is hidden too.
     [[ -n $who && $who != *users:* ]] || return 1
     for each in "$pid" "${children[@]}"; do
         readlink "/proc/$each/exe" >/dev/null || return 0
@@ -143,7 +143,7 @@ http_status() { # ADDRESS PORT PATH
         read -r _ status _ <&3 && echo "$status"' "$(bare "$1")" "$2" "$3" 2>/dev/null
 }
 
-# Whether the service's process takes connections there.
+# Succeeds if the service's process accepts connections at that address and port.
 listens() { # ADDRESS PORT
     owned "$1" "$2" || return 1
     # shellcheck disable=SC2016
