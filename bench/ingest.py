@@ -209,9 +209,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--messages", type=int, default=80000, help="of ir-loadgen in each round")
+    parser.add_argument("--messages", type=int, default=80000, help="messages that ir-loadgen sends in each round")
     parser.add_argument("--windows", type=lambda text: [int(word) for word in text.split(",")], default=[64, 256, 1000],
-                        help="messages under way, on both sides alike")
+                        help="messages in flight, the same on both sides")
     parser.add_argument("--idle", type=int, default=10000, help="connections")
     options = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -45,7 +45,7 @@ import stack  # noqa: E402
 
 MOTES = 100
 POISON = "poison"
-ADDRESS = "127.0.0.66"  # the attacker's own address, for protocols that allow a source address of its own
+ADDRESS = "127.0.0.66"  # source address of the attacker, in protocols whose client can choose it
 SENML_JSON, SENML_CBOR = "application/senml+json", "application/senml+cbor"
 IDLE = 2000
 
@@ -155,7 +155,7 @@ def long_topic(attack):
 
 
 def large_header(attack):
-    """Headers that fill a frame."""
+    """Messages whose headers fill a frame."""
     with attack.channel() as channel:
         for number, _ in enumerate(attack.times(20)):
             publish(channel, f"ir.{POISON}", pack(number), content_type=SENML_JSON, headers={"k": "x" * 130000})
@@ -219,7 +219,7 @@ def retained(attack):
 
 
 def no_text(attack):
-    """Keys that are not UTF-8."""
+    """Messages with routing keys that are not UTF-8."""
     with attack.channel() as channel:
         for number, _ in enumerate(attack.times(100)):
             publish(channel, f"ir.{POISON}".encode() + b"\xff", pack(number), content_type=b"\xff")
@@ -269,7 +269,7 @@ def endpoints(running):
 
 
 def counters(running):
-    """Returns counters summed over workers and gateways, without those that always grow."""
+    """Returns the metrics summed over workers and gateways."""
     total = {}
     for each in endpoints(running):
         for series, value in each.metrics().items():
@@ -278,7 +278,7 @@ def counters(running):
 
 
 def processes(running):
-    """Name: processes."""
+    """Returns {name: [process]}."""
     return {"worker": [each.process for each in running.workers], "gateway": [each.process for each in running.gateways],
             "broker": [each.process for each in running.cluster.members], "balancer": [running.balancer.process]}
 
@@ -289,7 +289,7 @@ def forget_peaks(running):
 
 
 def peaks(running):
-    """Returns the highest memory since then of one process of each kind, in MiB."""
+    """Returns, for each kind, the highest peak memory of its processes since forget_peaks(), in MiB."""
     def peak(process):
         text = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024
@@ -298,7 +298,7 @@ def peaks(running):
 
 
 def logs(running):
-    """The log files, and the text that names the sender in each."""
+    """Returns {writer: (log files, the text by which they name the sender)}."""
     broker = running.cluster.members[0].directory / "log" / "node.log"
     return {"worker": ([each.log for each in running.workers], POISON),
             "gateway": ([each.log for each in running.gateways], POISON), "balancer": ([running.balancer.log], f"{ADDRESS}:"), "broker": ([broker], f"user '{POISON}'")}
@@ -309,7 +309,7 @@ def sizes(running):
 
 
 def named(running, before, metrics):
-    """Where the sender has been named since then: lines of each log, and metrics."""
+    """Where logs and metrics name the sender. `before` has the sizes of the logs from which on to search."""
     found = {}
     for writer, (paths, name) in logs(running).items():
         lines = [line for path in paths if path.exists()

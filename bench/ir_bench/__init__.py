@@ -31,7 +31,7 @@
     neighbour    an unrelated load beside a run
     tally        how often the proofs of several runs hold
     side_by_side two runs that allow no verdict
-    plan_time    how many blocks and minutes a difference takes
+    plan_time    how many blocks and minutes it takes to find a difference
     forecast     the cost at a rate that was not measured
     plan         how many servers a network of motes needs
 """

@@ -83,7 +83,7 @@ class Proof:
     """A check of the report itself. Verdicts about these measures and subjects depend on it; if none are named, all
     verdicts depend on it."""
 
-    kind: str  # of proofs.py
+    kind: str  # one of those in proofs.py
     name: str
     good: bool | None  # None: undecided
     text: str
@@ -326,7 +326,7 @@ def doubly_counted(found, subject, measure, finding):
     apart = abs(statistics.mean(shifts)) if shifts else 0
     if finding.word not in (comparison.HIGHER, comparison.LOWER) or apart < abs(math.log(finding.all.estimate)):
         return finding
-    why = f"busy ticks and wall time less idle differ by {math.expm1(apart) * 100:.1f} %, more than that"
+    why = f"the kernel's two counts of processor time disagree by more: {math.expm1(apart) * 100:.1f} %"
     return dataclasses.replace(finding, word=comparison.UNDECIDED, why=why)
 
 
@@ -341,7 +341,7 @@ def without_samples(found, *subjects):
 
 
 def no_ratio(found, subject, measure):
-    """Why a sample of either subject excludes this measure from ratios; "" when none does."""
+    """Why a measure is in no ratio, if a sample of either subject says so; otherwise ""."""
     for by in found.done.values():
         for each in {found.against[subject], subject} & set(by):
             for prefix, why in by[each].get("no_ratio", {}).items():

@@ -53,7 +53,7 @@ class BenchStack(guests.GuestStack):
         own.update({} if self.stored else {"documents": "null:", "graph": "null:"})
         return {file: self.services.files(guest)[file] + payload.section("ir-worker", own)} if own else {}
 
-    # ---- what it takes ----
+    # ---- its use of processors and memory ----
 
     def cpu_seconds(self):
         return sum(verbs.stats(self.lab, guest.name).cpu_seconds for guest in self.guests)

@@ -29,7 +29,7 @@ class UsageError(guard.Fault):
 
 
 def parser():
-    top = argparse.ArgumentParser(prog="ir-bench", description="Compares platforms and tunings on this host, interleaved.")
+    top = argparse.ArgumentParser(prog="ir-bench", description="Compares platforms and tunings, which take turns on this host.")
     verb = top.add_subparsers(dest="verb", required=True)
     run = verb.add_parser("run", help="run experiments and write one report")
     add_request(run)
@@ -40,7 +40,7 @@ def parser():
     repeated.add_argument("--disturbed", type=int, default=3, help="how many of these runs get an unrelated load beside them")
     counted = verb.add_parser("tally", help="how often the proofs of several runs hold")
     counted.add_argument("folders", nargs="+", metavar="FOLDER")
-    resume = verb.add_parser("resume", help="go on with a run that was interrupted")
+    resume = verb.add_parser("resume", help="continue an interrupted run")
     resume.add_argument("folder", nargs="?", default=str(OUT / "latest"))
     resume.add_argument("--minutes", type=float, help="time limit, counted from now; default: as for a new run")
     again = verb.add_parser("report", help="write a run's report again, from its samples")
@@ -64,7 +64,7 @@ def add_request(verb):
     verb.add_argument("experiments", nargs="*", help="names, or the groups quick, thesis, all; default: quick")
     verb.add_argument("--platforms", default="", help="NAME[:KIND] …; default: bare, and the first other platform that this "
                                                       "host supports")
-    verb.add_argument("--profiles", default="default", help="of guests, as platforms/profiles has them")
+    verb.add_argument("--profiles", default="default", help="tuning profiles of the guests, from platforms/profiles")
     verb.add_argument("--minutes", type=float, help="for the whole run; default: the time for six blocks of each experiment, "
                                                     "but at least 20")
     add_repeats(verb)
@@ -125,7 +125,7 @@ def here(names):
 
 def require_programs():
     if not course.CANARY.exists():
-        raise UsageError("the programs of the measurements are not built: make bench-programs")
+        raise UsageError("the measuring programs are not built: run make bench-programs")
 
 
 def run(words):
@@ -149,7 +149,7 @@ def begin(planned, words, **asked):
     running = [(each, subjects) for each, _, subjects, why in planned if not why]
     minutes, needed = runner.minutes_for(running, words.minutes), runner.minutes_needed(running)
     if minutes < needed:
-        raise UsageError(f"{minutes:g} minutes hold no block of every experiment: at least {needed} do (MINUTES={needed})")
+        raise UsageError(f"{minutes:g} minutes are too short for one block of every experiment; the least is MINUTES={needed}")
     runner.announce(planned, minutes, seed)
     with runner.alone(OUT):
         started = runner.Run.start(OUT, planned, read_sizes(PLATFORMS / "sizes.conf"),

@@ -15,7 +15,7 @@ from .subjects import Subject
 CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
 CANARIES = 5
 PREPARE_SECONDS = 1200
-LOOP = "loop"  # the experiment whose samples serve as a proof
+LOOP = "loop"  # the experiment that is made again as a proof
 SCOUTING = -1  # used in place of a block's number
 PATIENCE = 6  # time limit of a sample: its usual seconds times this,
 PATIENCE_SECONDS = 300  # plus this, in case a guest does not boot

@@ -14,11 +14,11 @@ UNBOUND_BITS = 10**11
 
 
 def fair_rate(processors, victim, outside, twin):
-    """The fraction of its rate, at most 1, that a guest keeps by shares alone. All arguments are in processors.
-    `processors`: how many exist. `victim`: what the guest used when alone. `outside`: what processes outside the guest
-    used for its load at that time. Their use is proportional to the load, and they get it first, because their share
-    exceeds it. `twin`: what the twin uses. The twin is entitled to half of the rest, or to what it uses if that is
-    less."""
+    """The fraction of its rate, at most 1, that a guest keeps by shares alone. All arguments are numbers of processors.
+    `processors`: those of the host. `victim`: those that the guest kept busy when alone. `outside`: those that
+    processes outside the guest, such as the generator, kept busy for its load. They need processors in proportion to
+    the load, and always get them, because they need less than their share. `twin`: those that the twin keeps busy. It
+    is entitled to half of the rest, or to what it uses if that is less."""
     if victim <= 0:
         return 1.0
     # In the first case r * victim = (processors - r * outside) / 2; in the second r * victim = processors - r * outside

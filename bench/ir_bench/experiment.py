@@ -36,11 +36,11 @@ class Experiment:
     title: str
     kind: str
     size: str  # size of all guests, bare metal included
-    parameters: dict  # of the kind
+    parameters: dict  # as the kind defines them
     primary: tuple
     about: str = ""  # an explanation for readers, in a sentence or two
     groups: list = field(default_factory=list)
-    needs: dict = field(default_factory=dict)  # of the host: NEEDS
+    needs: dict = field(default_factory=dict)  # what it needs on the host; the keys are those of NEEDS
     precision: dict = field(default_factory=dict)  # {measure: half-width}
     sample_seconds: float = 60  # approximate; for the announcement and for sharing out the time
 

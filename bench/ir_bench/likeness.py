@@ -78,7 +78,7 @@ def mib(value):
 
 
 def purpose(first, second):
-    """The rows in which two Subjects differ on purpose."""
+    """The rows in which two Subjects may differ, because the comparison is about this difference."""
     return ((OF_BUILDS if first.build != second.build else ()) + (OF_SETTINGS if first.settings != second.settings else ())
             + (OF_PROFILES if first.platform == second.platform and first.profile != second.profile else ()))
 

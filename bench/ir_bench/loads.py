@@ -74,7 +74,7 @@ class Sample(pipeline.Sample):
     Stack = LoadStack
     bench = None  # the guest under load
     twin = None
-    box = None  # the tools of either
+    box = None  # its tools (toolbox.Toolbox)
     box_of_twin = None
     sent = 0
 

@@ -41,7 +41,7 @@ def running(name):
 
 
 def come_and_go(name):
-    """Until the process is ended."""
+    """Alternates work and pauses until the process is ended."""
     while True:
         end = time.monotonic() + BURST_SECONDS
         while time.monotonic() < end:

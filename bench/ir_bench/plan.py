@@ -227,8 +227,8 @@ def one_server_lines(network, figures):
         cost = forecast.foretell(figures.curves("guest_cpu_us"), network.peak)
     except NotEnough as error:
         return [*lines, f"no forecast of its utilisation: {error}"]
-    return [*lines, f"it is busy then with {network.peak:,.0f} × {cost.words(1)} µs = "
-                    f"{cost.scaled(network.peak / 1e6).words(2)} processors"]
+    return [*lines, f"processors that this rate keeps busy: {network.peak:,.0f} × {cost.words(1)} µs = "
+                    f"{cost.scaled(network.peak / 1e6).words(2)}"]
 
 
 def server_table(network, figures):

@@ -3,8 +3,8 @@
 self   bare metal against itself: the interval contains 1; its half-width is the report's resolution
 loop   a program that only computes, alone in a guest, with all and with half of a quota: its speed is halved, within 3 %
 quota  the same quota on the pipeline is found, with the size that follows from the CPU seconds used without it
-null   the generator could send at least twice the highest rate used: by what it makes without sending, and by what one
-       processor can send, given the processor time that an observation cost it at full speed
+null   the generator is not the bottleneck: it makes at least twice the highest rate used when it sends nothing, and one
+       processor suffices to send twice that rate, by the processor time that an observation cost it at full speed
 loss   a certain loss of a guest is found, in each subject separately (for kinds with Kind.losses)
 """
 

@@ -23,7 +23,7 @@ NOT_MEASURED = "not measured"
 @dataclass
 class Row:
     concern: str
-    title: str = ""  # of the measure; "": nothing was measured
+    title: str = ""  # title of the measure; "": nothing was measured
     primary: bool = True
     reference: str = ""
     words: dict = field(default_factory=dict)  # {subject: one of the five}

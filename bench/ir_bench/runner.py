@@ -74,7 +74,7 @@ def announce(planned, minutes, seed):
             f"each further platform {LEAST_BLOCKS * asked.sample_seconds / 60:.0f} more")
     say(f"at most {minutes:.0f} minutes; seed {seed}")
     if minutes < total:
-        say(f"{minutes:.0f} minutes are fewer than {total:.0f}; less than {LEAST_BLOCKS} blocks give values and no verdict")
+        say(f"{minutes:.0f} minutes are fewer than {total:.0f}; fewer than {LEAST_BLOCKS} blocks give values but no verdict")
 
 
 class Run:
@@ -101,7 +101,7 @@ class Run:
         """Resumes a run. First removes what the killed run left on the host."""
         run = cls(folder)
         if count := sum(leftovers.clear_all(part) for part in folder.parts()):
-            say(f"cleared after {count} samples that were cut off")
+            say(f"removed the remains of {count} interrupted samples")
         return run
 
     def waiting(self):

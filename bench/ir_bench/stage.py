@@ -123,9 +123,9 @@ class Stage:
         """Starts a worker and waits until it has acknowledged that many observations. Returns {"seconds", "rate",
         "peak_mib", "worker_us", "broker_us", …, "all_us"}; *_us are microseconds of processor time per observation."""
         with worker:
-            wait(worker.begun, START_SECONDS, worker, "begins with no message")
+            wait(worker.begun, START_SECONDS, worker, "took no message")
             before, own, begun = self.server_seconds(), worker.seconds(), time.monotonic()
-            wait(lambda: worker.done(observations), STALL_SECONDS, worker, f"has not done {observations} observations")
+            wait(lambda: worker.done(observations), STALL_SECONDS, worker, f"did not process {observations} observations")
             seconds = time.monotonic() - begun
             after, own, peak = self.server_seconds(), worker.seconds() - own, peak_mib(worker.pid)
         used = {"worker": own, **{part: after[part] - before[part] for part in after}}

@@ -27,7 +27,7 @@ def every_processor(place):
 
 
 def half_of_the_memory(place):
-    """One process writes through this memory again and again."""
+    """One process overwrites half of the guest's memory again and again."""
     return f"stress-ng --quiet --vm 1 --vm-bytes {place.memory_mib // 2}m --vm-method write64 --vm-keep"
 
 

@@ -72,7 +72,7 @@ class Row:
         return float(self.values[platform]) / float(self.values["bare"])
 
     def text(self, platform):
-        """The value as the thesis gives it, with its ratio if there is one."""
+        """The value in the thesis, with its ratio if there is one."""
         ratio = self.ratio(platform)
         return self.values[platform] + (f" (×{ratio:.2f})" if ratio else "")
 

@@ -49,11 +49,11 @@ def test_ceilings_say_how_near_the_whole_is():
     values = {("here", "embedded.rate"): [30000], ("here", "embedded.near"): [0.75], ("here", "embedded.all_us"): [50],
               ("here", "publish.rate"): [200000], ("here", "consume.rate"): [300000], ("here", "sqlite.rate"): [60000]}
     told = kinds.load("ceilings").remarks(found(["here"], values))
-    assert told == ["with SQLite and N-Quads files: 30,000 observations/s, 75% of what the processors allow for 50 µs an "
-                    "observation in all processes, and 50% of what goes into SQLite alone (60,000/s)"]
+    assert told == ["with SQLite and N-Quads files: 30,000 observations/s, 75% of what the processors allow at 50 µs per "
+                    "observation in all processes, and 50% of the rate into SQLite alone (60,000/s)"]
 
 
 def test_a_search_is_told_with_what_it_stored():
     values = {("lxc", "search.highest"): [22900], ("lxc", "search.stored"): [3000000], ("lxc", "search.written_mib"): [1200.4]}
     assert kinds.load("search").remarks(found(["bare", "lxc"], values)) == [
-        "lxc: --find-max came to 22,900 observations/s; it stored 3,000,000 observations and wrote 1,200 MiB to the disk"]
+        "lxc: --find-max found 22,900 observations/s; it stored 3,000,000 observations and wrote 1,200 MiB to the disk"]

@@ -210,7 +210,7 @@ def test_no_difference_smaller_than_that_between_two_ways_of_counting(tmp_path):
     found = analyse(store(tmp_path, cpu=1.06, change=count), QUICK)
     assert words(found)["fixed.cpu_us"] == comparison.UNDECIDED
     told = next(each.verdict() for each in found.compared if each.measure == "fixed.cpu_us" and each.subject == "lxc")
-    assert "differ by 10.0 %, more than that" in told
+    assert "disagree by more: 10.0 %" in told
     assert words(analyse(store(tmp_path, cpu=1.2, change=count), QUICK))["fixed.cpu_us"] == comparison.HIGHER
 
 

@@ -102,9 +102,9 @@ def test_the_file_is_larger_than_the_memory_and_transfers_are_direct():
     (1.0, 3.0, ""),  # a filesystem may add its own flushes
     (0.0, 1.0, "does not reach the disk"),
     (0.3, 1.0, "does not reach the disk"),
-    (1.0, 0.0, "unproved that"),
-    (None, 1.0, "unproved that"),
-    (1.0, None, "unproved that"),
+    (1.0, 0.0, "it is not proved that"),
+    (None, 1.0, "it is not proved that"),
+    (1.0, None, "it is not proved that"),
 ])
 def test_durability(guest, bare, words):
     found = durability.objection(guest, bare)

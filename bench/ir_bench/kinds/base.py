@@ -26,8 +26,8 @@ class Kind:
     parameters = {}
     # {last part of a measure's dotted name: Measure}, without the measures that only proofs use.
     measures = {}
-    appliance = ""  # the guests' root, as Guest.appliance
-    proofs = ()  # of proofs.NAMED; every report also compares bare metal with itself
+    appliance = ""  # the guests' variant of the appliance, as in Guest.appliance
+    proofs = ()  # names from proofs.NAMED; every report also compares bare metal with itself
 
     processor_time = ()  # measures that are processor time, which the kernel counts in two ways
     blocks_most = 0  # maximum number of blocks; 0: as many as the run asks for
@@ -61,9 +61,8 @@ class Kind:
         return {}
 
     def alike(self, scouted):
-        """Returns {measure: factor} by which two subjects may differ and still count as alike:
-        {"fixed.flushes_per_1000":
-        2}."""
+        """Returns {measure: factor} by which two subjects may differ and still count as alike, such as
+        {"fixed.flushes_per_1000": 2}."""
         return {}
 
     def describe(self, scouted, measure):

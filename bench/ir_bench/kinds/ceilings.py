@@ -104,7 +104,7 @@ class Kind(base.Kind):
     }
 
     def subjects(self, experiment, platforms, profiles):
-        """This host, twice. Platforms play no part here."""
+        """This host, twice. This kind compares no platforms."""
         return [Subject(name, "bare", against="here") for name in ("here", "here-again")]
 
     def stretches(self, scouted):
@@ -123,6 +123,6 @@ class Kind(base.Kind):
             return ""
         near, micros = (found.median(found.subjects[0], f"{name}.{what}") for what in ("near", "all_us"))
         slowest, words = min(PARTS[name], key=middle.get), self.stretches({})
-        return (f"{words[name]}: {middle[name]:,.0f} observations/s, {near:.0%} of what the processors allow for {micros:.0f} µs "
-                f"an observation in all processes, and {middle[name] / middle[slowest]:.0%} of what goes {words[slowest]} "
+        return (f"{words[name]}: {middle[name]:,.0f} observations/s, {near:.0%} of what the processors allow at {micros:.0f} µs "
+                f"per observation in all processes, and {middle[name] / middle[slowest]:.0%} of the rate {words[slowest]} "
                 f"({middle[slowest]:,.0f}/s)")

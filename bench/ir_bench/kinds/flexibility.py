@@ -29,14 +29,14 @@ FILL = ('nohup sh -c \'x=$(yes | head -c "$1"); : >"${RIVER_ROOT-}/run/filled"; 
         '</dev/null >/dev/null 2>&1 & until [ -e "${RIVER_ROOT-}/run/filled" ]; do sleep 0.1; done')
 WRITE = 'head -c "$1" /dev/urandom >"${RIVER_ROOT-}/var/lib/river/written" && sync'
 FILL_SECONDS = 120
-LONGEST_REASON = 300  # characters; only the end of an error is kept, where QEMU names the cause
+LONGEST_REASON = 300  # characters; the end of an error is kept, because QEMU names the cause there
 STRETCHES = {
     "provision": "to provision",
     "boot": "to boot until it answers",
     "ready": "to boot until every role is ready",
     "reboot": "to reboot",
     "migrate": "to migrate on this host",
-    "stop": "to stop in good order",
+    "stop": "to shut down",
     "snapshot": "for a snapshot",
     "restore": "to restore a snapshot",
     "clone": "to clone, copy-on-write",
@@ -46,7 +46,7 @@ STRETCHES = {
     "roles-second": "by the second guest with roles",
     "idle-first": "by the first idle guest",
     "idle-next": "by each further idle guest",
-    "idle": "idle that fit into the bound",
+    "idle": "idle that fit into the given memory",
     "promised": "with more memory in total than the host has",
     "shared": "the same with KSM",
 }

@@ -90,7 +90,7 @@ class Sample(loads.Sample):
         if load in BY_GENERATOR and self.request["generator"]["cpu.pin"] == self.request["tuning"]["cpu.pin"]:
             self.note(stretch, "the generator and the stressor share processors")
 
-    # ---- what follows ----
+    # ---- results ----
 
     def conclude(self, load, conditions):
         """Computes the ratio of each condition to the calm values before and after."""

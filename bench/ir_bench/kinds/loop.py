@@ -1,7 +1,8 @@
 """A program that only computes, alone in a guest, with all and with half of a quota of one processor. The difference is
-known, so the report uses it to prove that it finds differences. Short stretches of the two alternate. Other programs can
-only add time, and they add more to the stretch without a quota. So the sample waits for quiet, up to a limit. The fastest
-stretch of each kind counts, among the undisturbed pairs if there are enough."""
+known, so the report uses it to prove that it finds differences. Short measurements of the two alternate. Other programs
+on the host can only lengthen a measurement, and lengthen the one with the whole quota more. So the sample waits for a
+quiet machine, up to a limit, and uses the fastest measurement of each kind: of the undisturbed pairs if there are
+enough, otherwise of all."""
 
 import time
 

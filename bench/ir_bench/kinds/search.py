@@ -52,6 +52,6 @@ class Kind(pipeline.Kind):
             highest, stored, mib = (found.median(subject, f"search.{what}") for what in ("highest", "stored", "written_mib"))
             if highest is not None:
                 disk = f" and wrote {mib:,.0f} MiB to the disk" if mib is not None else ""
-                told.append(f"{subject}: --find-max came to {highest:,.0f} observations/s; it stored {stored:,.0f} "
+                told.append(f"{subject}: --find-max found {highest:,.0f} observations/s; it stored {stored:,.0f} "
                             f"observations{disk}")
         return told

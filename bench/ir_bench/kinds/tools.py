@@ -106,4 +106,4 @@ def check_options(name, tool, options):
         if not isinstance(options[key], wanted) or isinstance(options[key], bool):
             raise ValueError(f"'{name}': option '{key}' is of the wrong type")
     if tool.first_amount and options["seconds"] <= SHORTEST_SECONDS:
-        raise ValueError(f"'{name}': work of a fixed amount lasts more than {SHORTEST_SECONDS} s")
+        raise ValueError(f"'{name}': work of a fixed amount must last more than {SHORTEST_SECONDS} s")

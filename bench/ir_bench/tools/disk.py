@@ -58,7 +58,7 @@ class Fio(Tool):
 
 
 class CachedFio(Fio):
-    """fio through the page cache, whose size the memory limit bounds. All writes are on the disk at the end."""
+    """fio through the page cache, which the memory limit keeps small. All writes are on the disk at the end."""
 
     direct = 0
 

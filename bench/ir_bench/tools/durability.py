@@ -42,7 +42,8 @@ def one_round(box, folder):
 def objection(guests, bares):
     """Why a guest's disk figures are excluded from ratios; "" if its syncs reach the disk."""
     if guests is None or bares is None or bares < REACHES:
-        return "unproved that it reaches the disk: even bare metal's fdatasync does not raise the disk's count of flushes"
+        return ("it is not proved that it reaches the disk: even on bare metal fdatasync does not increase the disk's count "
+                "of flushes")
     if guests < REACHES:
         return f"does not reach the disk: {guests:.2f} flushes for each fdatasync, bare metal {bares:.2f}"
     return ""

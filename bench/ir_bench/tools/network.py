@@ -64,7 +64,7 @@ class Answers(Tool):
         return f"qperf {place.peers[options['way']]} --time {options['seconds']} --unify_units --precision 6 tcp_lat"
 
     def parse(self, text, options):
-        """Parses netperf's output. With unified units the value is always in ns."""
+        """Parses qperf's output. With unified units the value is always in ns."""
         return {"latency_us": number(text, r"^ +latency += +([\d.]+) ns$") / 1000}
 
     def limited_by(self, text, options, busy):

@@ -88,7 +88,7 @@ class Toolbox:
                 if seconds >= wanted / 4:
                     return math.ceil(amount * wanted / seconds)
                 amount = math.ceil(amount * min(10, wanted / 2 / max(seconds, 0.01)))
-        raise OutputError(f"{name}: {amount} are done in {seconds:.2f} s, so no amount was found that takes {wanted} s")
+        raise OutputError(f"{name}: {amount} took {seconds:.2f} s; found no amount that takes {wanted} s")
 
     def prepared(self, tool, options):
         return Prepared(self, tool.prepare(options, self.place), tool.finish(options, self.place))
