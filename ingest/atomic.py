@@ -1,5 +1,5 @@
-"""Files that are replaced by complete ones: whenever this ends, for example because of a full disk or Ctrl-C, a file is
-either as before or complete."""
+"""Replaces files as a whole: if the program ends early, for example because of a full disk or Ctrl-C, a file has either
+its old or its complete new content."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ def write(path, content, mode=None, owner=None, lasting=True):
 
     mode: its permissions, whatever the umask; None: those of the file that it replaces, PRIVATE for a new one
     owner: its (user id, group id); None: those of the file that it replaces, as far as the caller may give them away
-    lasting: whether the file is complete after a power cut, too (fsync)
+    lasting: whether the new content must survive a power failure (fsync)
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, mode, owner, lasting) as part:
@@ -26,9 +26,9 @@ def write(path, content, mode=None, owner=None, lasting=True):
 
 @contextlib.contextmanager
 def replacing(path, mode=None, owner=None, lasting=True):
-    """Gives a path in the same folder. The file that the caller makes there replaces the one at `path` at the end; if the
-    caller makes none, or fails, nothing is changed. The other arguments are those of write(), but a new file keeps the
-    mode that the caller gave it."""
+    """Yields a path in the same folder, where the caller writes the new file. At the end it replaces the one at `path`.
+    If the caller writes none, or fails, nothing changes. The other arguments are those of write(), but a new file keeps
+    the mode that the caller gave it."""
     path = Path(path)
     part = path.with_name(f"{path.name}.{os.getpid()}.new")
     part.unlink(missing_ok=True)
@@ -48,7 +48,7 @@ def replacing(path, mode=None, owner=None, lasting=True):
 
 
 def give(part, path, mode, owner):
-    """The owner first: a change of it may clear bits of the mode."""
+    """Sets owner and mode. The owner comes first, because changing it may clear bits of the mode."""
     before = path.stat() if path.exists() else None
     if owner:
         os.chown(part, *owner)

@@ -21,7 +21,7 @@ TAKEN = ("exchanges", "queues", "parameters")
 
 
 def carried(exported):
-    """Returns the part as an object."""
+    """Returns the definitions to carry over, as an object."""
     own = definitions.static()
     part = {key: exported.get(key, []) for key in TAKEN}
     for section, names in KEYS.items():

@@ -29,13 +29,13 @@ class CutError(guard.Fault):
 
 
 def ask(path, command):
-    """The answer of the master process, or of one that the command names by "@!PID"."""
+    """Sends a command to the master process, or to the one that the command names by "@!PID". Returns the answer."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(SECONDS)
             connection.connect(str(path))
             connection.sendall(command.encode() + b"\n")
-            connection.shutdown(socket.SHUT_WR)  # else it waits for more
+            connection.shutdown(socket.SHUT_WR)  # otherwise HAProxy waits for more commands
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     except OSError as error:
         raise CutError(f"{path}: {error.strerror or error}") from error

@@ -60,7 +60,8 @@ def ask(broker, password, path):
 
 
 def look(brokers, password, obstacles):
-    """The obstacles of the cluster, as lines. Asks the first broker that answers."""
+    """Returns a line for each obstacle (what keeps the cluster from being empty). Asks the first broker that
+    answers."""
     failures = []
     for each in brokers:
         try:
@@ -71,12 +72,12 @@ def look(brokers, password, obstacles):
 
 
 def held(queues):
-    """A queue whose number of messages is unknown is an obstacle, too."""
+    """Returns the queues that have messages, or whose number of messages is unknown."""
     found = []
     for each in queues:
         count = each.get("messages")
         if count is None or each.get("state", "running") != "running":
-            found.append(f"queue {each['name']}: not known what it holds (state {each.get('state', 'unknown')})")
+            found.append(f"queue {each['name']}: its content is unknown (state {each.get('state', 'unknown')})")
         elif count > 0:
             open_ones = each.get("messages_unacknowledged", 0)
             found.append(f"queue {each['name']}: {count} messages, {open_ones} of them with a consumer")

@@ -1,10 +1,10 @@
 %% Takes memory back from clients that hold much of it. Start the broker with `-run file script free-memory.erl`.
 %%
-%% RabbitMQ holds what has arrived of a message until its last byte is there, the messages of a transaction until its
-%% commit, and answers until the client reads them. It bounds none of these.
+%% RabbitMQ keeps an incomplete message until its last byte arrives, the messages of a transaction until its commit, and
+%% answers until the client reads them. It limits none of these.
 %%
-%% Frames of a few bytes, small messages and answers cost it many times their size, on the heaps of its processes. A client
-%% needs little of a heap. So this script ends the connections that need much.
+%% Small frames, messages and answers take many times their size on the heaps of its processes. A well-behaved client
+%% needs little heap. So this script ends the connections that need much.
 %%
 %% The bytes of large messages are not on a heap. A client may hold many of them until memory runs out. RabbitMQ then
 %% stops reading from all clients that publish, including the one that holds the memory, so it would never get it back.
@@ -56,7 +56,7 @@ spawn(fun() ->
                            "connection ends",
                            [proplists:get_value(user, Infos, "?"), proplists:get_value(name, Infos, "?"), Bytes div Mebibyte]),
         exit(Pid, kill),
-        %% It can no longer say this itself, and would count among its user's connections for ever.
+        %% The killed process cannot report its own end, and would count as a connection of its user for ever.
         rabbit_core_metrics:connection_closed(Pid),
         rabbit_event:notify(connection_closed, [{node, node()} | Infos])
     end,
@@ -65,8 +65,8 @@ spawn(fun() ->
         {ok, Message} = application:get_env(rabbit, max_message_size),
         lists:foreach(End, lists:sublist(Above(processes(), Whole, Message + Mebibyte), 1))
     end,
-    %% There may be 100,000 processes, so they are looked at only if the heaps have grown together. The calls may fail:
-    %% RabbitMQ may be stopped, in a minority of the cluster.
+    %% There may be 100,000 processes, so they are examined only if the total size of the heaps has grown. The calls
+    %% fail while RabbitMQ is stopped in a minority of the cluster.
     Watch = fun Watch(Before) ->
         timer:sleep(1000),
         Grown = erlang:memory(processes) > Before + Heap,

@@ -36,8 +36,8 @@ def run(name, main):
 
 
 def status(name, main):
-    """The exit status: the value of main() (None: 0), or that of the fault, which is reported in a line that begins
-    with `name`."""
+    """Runs main(). Returns its value (None: 0) as the exit status. A fault gives its own status, and is reported in a
+    line that begins with `name`."""
     print_in_any_locale()
     raise_descriptors()
     try:
@@ -61,8 +61,8 @@ def print_in_any_locale():
 
 
 def raise_descriptors():
-    """Raises the limit on open files for this program and its children, up to the hard limit. `most` exists because
-    some servers allocate memory for each possible descriptor."""
+    """Raises the limit on open files for this program and its children, up to the hard limit, but at most to
+    DESCRIPTORS, because some servers allocate memory for each possible descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -108,8 +108,8 @@ def program(command):
 # ---- errors of the system ----
 
 REMEDIES = {
-    errno.ENOSPC: "make room (df -h shows where there is some)",
-    errno.EDQUOT: "make room, or ask for a larger quota",
+    errno.ENOSPC: "free some space (df -h shows how much there is)",
+    errno.EDQUOT: "free some space, or ask for a larger quota",
     errno.EROFS: "choose a folder on a disk that can be written to",
     errno.EMFILE: "raise the limit on open files: ulimit -n",
     errno.ENFILE: "raise the system's limit on open files: sysctl fs.file-max",
@@ -137,7 +137,7 @@ def permission(path):
     try:
         owner = place.lstat().st_uid
     except OSError:
-        return "you have no access to a folder above it; choose another folder, or change that one's mode"
+        return "you have no access to a folder above it; choose another folder, or change its mode"
     if owner == os.geteuid():
         return f"it is yours, but its mode forbids this; chmod u+rwX {place}"
     return f"{place} belongs to {user(owner)} and you are {user(os.geteuid())}; choose another folder, or become its owner with sudo chown"

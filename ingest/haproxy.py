@@ -126,8 +126,8 @@ backend {name}
     tcp-check expect binary 01
 """
 
-# The AMQP check of each node also decides about MQTT: the two listeners come and go together, and RabbitMQ logs an
-# error for every MQTT check that does more than connect.
+# The AMQP check of a node also decides whether it gets MQTT clients. A node opens and closes the two listeners
+# together, and RabbitMQ logs an error for every MQTT check that does more than connect.
 MQTT_BACKEND = """
 # The client ids that belong to a mote.
 backend mqtt-names

@@ -6,14 +6,14 @@ import sys
 
 
 def exception_hook(kind, error, trace):
-    """After it, Python ends the program by the signal: status 130 in a shell."""
+    """Prints no traceback for Ctrl-C. Python then ends the program by the signal, which is status 130 in a shell."""
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
 
 
 def unraisable_hook(found):
-    """Python would only print, and then ignore, an interrupt that arrives in a finalizer or in a callback of its import
-    system."""
+    """Ends the program when Ctrl-C arrives in a finalizer or in a callback of Python's import system. Python itself
+    would only print the interrupt and continue."""
     if issubclass(found.exc_type, KeyboardInterrupt):
         _thread.interrupt_main()
     else:

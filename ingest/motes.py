@@ -27,7 +27,7 @@ import nodes as list_of_nodes
 
 RIGHTS = {"vhost": "/", "configure": "^$", "write": "^amq\\.topic$", "read": "^$"}
 TOPICS = {"vhost": "/", "exchange": "amq.topic", "write": "^ir\\.{username}$", "read": "^$"}
-LIMITS = {"max-connections": 4, "max-channels": 16}  # of all connections of a mote together
+LIMITS = {"max-connections": 4, "max-channels": 16}  # for all connections of a mote together
 ISSUE_SECONDS = 60
 
 
@@ -35,7 +35,7 @@ def issue(program, source, hashes, kept):
     """Makes tokens for the motes of `source` (a list of names or a registry) that have none in the file `hashes`, with
     ir-ingest (`program`). Adds their lines to the file `kept`. Returns whether there were any. Both files are replaced
     by complete ones, `kept` first: a hash without its token would lock the mote out."""
-    with atomic.replacing(hashes) as new_hashes, atomic.replacing(kept) as new_kept:  # `kept` ends first
+    with atomic.replacing(hashes) as new_hashes, atomic.replacing(kept) as new_kept:  # replaces `kept` first
         files = {Path(kept): new_kept, Path(hashes): new_hashes}
         for old, new in files.items():
             if old.exists():
@@ -59,7 +59,7 @@ def append_issued(program, source, kept, hashes):
 
 
 def users(tokens):
-    """Definitions of the users of {mote: token}."""
+    """Returns the definitions of the users for {mote: token}."""
     house = {user["name"] for user in definitions.static()["users"]} | {"guest"}
     if taken := sorted(house & tokens.keys()):
         raise list_of_nodes.NodesError(f"mote {taken[0]}: one of the brokers' own users has that name; give the mote another "

@@ -160,7 +160,7 @@ def read(path):
     if not nodes.brokers:
         raise NodesError(f"{path}: there is no section [broker NAME]")
     if nodes.draining and not nodes.balancer["consumers"]:
-        raise NodesError(f"{path} [balancer]: [draining …] needs consumers, a listener for who reads from them")
+        raise NodesError(f"{path} [balancer]: [draining …] needs `consumers`, the listener of the programs that read")
     secure = [key for key in SECURE if nodes.balancer[key]]
     if secure and not nodes.balancer["certificate"]:
         raise NodesError(f"{path} [balancer]: {secure[0]} needs a certificate")

@@ -30,9 +30,9 @@ handshake_timeout = 10000
 heartbeat = 60
 # A channel costs the broker 20 KiB, and motes need one. A worker spreads its partitions over several connections.
 channel_max = 32
-# Nobody may read what is retained, and the store of it has no bound.
+# Clients may not read retained messages, and their store would grow without a limit.
 mqtt.retained_message_store = rabbit_mqtt_retained_msg_store_noop
-# RabbitMQ 4's own bound, for 3.x too.
+# The default limit of RabbitMQ 4, also for 3.x.
 max_message_size = 16777216
 mqtt.listeners.tcp.1 = {broker.host}:{broker.mqtt}
 mqtt.allow_anonymous = false
@@ -40,13 +40,13 @@ mqtt.vhost = /
 mqtt.exchange = amq.topic
 management.tcp.ip = {broker.host}
 management.tcp.port = {broker.management}
-# Figures, which anybody may read who reaches this address.
+# Metrics. Anyone who can reach this address may read them.
 prometheus.tcp.ip = {broker.host}
 prometheus.tcp.port = {broker.prometheus}
-# Only queues and policies are asked for; collecting statistics would cost every message.
+# The management interface is used for queues and policies only. Collecting statistics would slow down every message.
 management_agent.disable_metrics_collector = true
 queue_leader_locator = balanced
-# The balancer's checks come and go every second.
+# The balancer's checks connect and disconnect every second; they are not logged.
 log.connection.level = error
 """
 

@@ -2,7 +2,7 @@
 %% the plugin, and with `-run file script start-mqtt.erl`.
 %%
 %% RabbitMQ before 3.12 keeps the ids of MQTT clients in a Raft group of the plugin. If brokers start the plugin at the
-%% same time, they leave each other out of the group permanently, and the group has no leader once another broker ends.
+%% same time, some may stay out of the group permanently. The group then loses its leader when another broker ends.
 %% A broker that starts again waits 100 s for a leader before it accepts any client, including AMQP clients. If all
 %% brokers start again at once, they wait for each other. So the brokers start the plugin one at a time, and each first
 %% deletes its own old state of the group: then each finds a group with a leader. Nothing is lost, because the ids

@@ -1,9 +1,9 @@
 %% Starts the virtual hosts that are down on this node. Start the broker with `-run file script start-vhosts.erl`.
 %%
-%% When a virtual host is made, RabbitMQ 3.10 starts it on the nodes that run. When a node starts, it starts those that
-%% exist. If a cluster's nodes start for the first time together, one may make the virtual host when another has passed
-%% this step, but does not run yet. Then it stays down there: the node answers, and refuses every connection. It also
-%% stays down if its processes end because of an error.
+%% When a virtual host is made, RabbitMQ 3.10 starts it on the nodes that run. When a node starts, it starts the
+%% existing virtual hosts. If the nodes of a new cluster start together, one may make the virtual host after another has
+%% passed this step and before it runs. On that node the virtual host then stays down: the node refuses every
+%% connection. It also stays down if its processes end because of an error.
 spawn(fun() ->
     Start = fun(Host) ->
         rabbit_log:warning("the virtual host ~s is down on this node; starting it", [Host]),
