@@ -48,7 +48,7 @@ LINK = $(CC) $(FLAGS_$(MODE)) $(LINKING_$(MODE)) -pthread $(CFLAGS) $(LDFLAGS)
 LIBRARIES := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm \
              -Wl,--push-state,--as-needed $(shell pkg-config --libs $(ZONES) 2>/dev/null) -Wl,--pop-state
 
-# All cores, unless told otherwise.
+# Uses all cores, unless -j is given.
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
@@ -88,7 +88,7 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c $< -o $@
 
-# It has the version in it.
+# The version is compiled into this file.
 $(BUILD)/common/settings.o $(BUILD)/common/settings_print.o $(BUILD)/loadgen/summary.o: VERSION
 
 $(LIBRARY): $(OBJECTS)
@@ -118,7 +118,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) $^ $(LIBRARIES) $(LDLIBS) -o $@
 
-# ---- the main job ----
+# ---- running the pipeline ----
 
 # Variables that these targets take from the command line or the environment; tools/variables.py defines their values.
 FORMATS ?= jsonld,senml
@@ -147,14 +147,14 @@ load:
 # Finds the highest rate that the stack sustains; takes four to eight minutes.
 find-max:
 	@exec python3 tools/load.py find-max
-# Prometheus beside what runs.
+# Starts Prometheus for the running river.
 monitor:
 	@tools/install monitoring
 	@exec python3 tools/monitor.py
 # Tools that the commands printed by `make up` need.
 up-programs: programs
 	@tools/install paste
-# Two that start at the same moment build one after the other.
+# If two of these targets start at the same time, one waits until the other has built.
 programs:
 	@! command -v python3 >/dev/null || python3 tools/run.py check
 	@tools/install build run $(filter-out sqlite nquads null,$(DOCUMENTS) $(GRAPH)) \

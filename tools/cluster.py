@@ -51,15 +51,15 @@ class Node(servers.RabbitMQ):
         return {**super().files(), **more}
 
     def ready(self):
-        """Checks MQTT, which starts last."""
+        """Whether the broker accepts MQTT clients, which it does last."""
         return super().ready() and servers.listens(self.host, self.ports[2])
 
 
 class Cluster(servers.Startable):
     """Nodes that start and stop together; each can also be killed and started alone.
 
-    `nodes` is the list that all configurations are made from. Brokers are added when their ports are known. One
-    generator plays all motes, so there is a shared user; motes in `mote_tokens` also have their own users. `root`: see
+    `nodes` is the list from which all configurations are made. Brokers are added when their ports are known. One
+    generator sends for all motes, so they share a user; motes in `mote_tokens` also have their own users. `root`: see
     servers.RabbitMQ.
     """
 
@@ -182,7 +182,7 @@ class HAProxy(servers.Server):
             connection.sendall(text.encode() + b"\n")
             answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
         if not answer.endswith("\n\n"):  # HAProxy's management guide, 9.3: an empty line ends it
-            raise ConnectionError(f"{text}: its answer breaks off")
+            raise ConnectionError(f"{text}: the answer is incomplete")
         return answer
 
     def up(self, backend):

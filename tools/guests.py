@@ -176,7 +176,7 @@ class GuestStack:
             except OSError as error:
                 raise StackError(f"{each.address} does not answer any more: {error}") from error
 
-    # ---- what runs ----
+    # ---- the running stack ----
 
     def description(self):
         """Returns the same as Stack.description()."""

@@ -1,11 +1,8 @@
 """Saves and restores a user's river (river.py).
 
-    python3 tools/keep.py backup     writes a new folder below TO= and keeps the newest COPIES=; works while the river
-    runs
-                                     or is down
-    python3 tools/keep.py restore    restores what is lost, from FROM=: a backup, or a folder whose newest backup is
-    used;
-                                     STORE= documents or graph: only that store
+    python3 tools/keep.py backup     writes a new folder below TO= and keeps the newest COPIES=. The river may run.
+    python3 tools/keep.py restore    restores what is lost, from FROM=, which is a backup or a folder of backups (the
+                                     newest one is used); STORE=documents or STORE=graph: only that store
 
 The stores are saved by `ir-store backup`. The backup also contains everything that cannot be regenerated: registry,
 credentials, options and ports, the ledgers of loads, and the brokers' definitions. Messages that wait in queues are not
@@ -28,7 +25,7 @@ from river import River
 from stack import PROGRAMS, StackError, UsageError, say, show
 from up import stack_of
 
-# Below the river's folder; patterns.
+# Patterns of files below the river's folder.
 FILES = ("river.json", "mote-tokens", "tokens", "brokers/passwords", "registry", "certificates", "load-*/ledger.txt")
 DEFINITIONS = "broker-definitions.json"
 

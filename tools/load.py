@@ -28,7 +28,7 @@ from stack import SIMULATED, StackError, say, show
 DATA = stack.ROOT / "loadgen" / "usgs_river_observations.csv.gz"
 VIAS = {"mix": ("amqp", "mqtt", "http"), "amqp": ("amqp",), "mqtt": ("mqtt",), "http": ("http",)}
 DRAIN_SECONDS = 120
-PREFIX = "sim-"  # of the names of simulated motes
+PREFIX = "sim-"  # the names of simulated motes begin with it
 
 
 class Load:
@@ -55,7 +55,7 @@ class Load:
             raise StackError(f"{program} {words[0]} ended with status {status}; {show(log)} ends:\n{servers.tail(log)}")
         return text
 
-    # ---- what the motes need ----
+    # ---- tokens and registry of the motes ----
 
     def prepare(self, *source):
         """Makes the directory, and tokens for those motes of the source that have none. Returns the arguments for the
@@ -105,7 +105,8 @@ class Load:
         self.drop_tokens()
 
     def end(self, sent):
-        """Called after a load. `sent`: its summary; None: it was interrupted."""
+        """Waits for the workers, then removes the simulated motes from the registry. `sent` is the load's summary, None
+        if it was interrupted."""
         if sent and sent.get("messages_missing") == 0:  # all of it came back
             self.unregister()
             return
@@ -122,13 +123,13 @@ class Load:
         self.call("ir-store", "init", *stores, f"--registry={path}")
 
     def drop_tokens(self):
-        """Removes those of simulated motes."""
+        """Removes the tokens of simulated motes."""
         for each in (self.description["tokens"], self.mote_tokens):
             programs.drop_tokens(Path(each), PREFIX)
         self.reload("gateways", "ir_tokens_reloads_total")
 
     def reload(self, kind, counter):
-        """Uses the processes that still run, because a load continues when one of them dies."""
+        """Makes the processes that still run read their files again. A load continues when one of them dies."""
         alive = [each for each in self.description[kind] if programs.Endpoint(each["address"]).answers()]
         programs.reload(alive, counter, self.hang_up)
 
@@ -280,7 +281,7 @@ def told(settings, sent, faults):
              f"{latency.get('p99', 0):,.1f} ms; " + ", ".join(f"{value} {key}" for key, value in faults.items())]
     if settings.find_max:
         found = sent["find_max"]
-        lines = [f"highest rate that is kept: {found['rate']:,.0f} observations/s; half of the turns of this one run between "
+        lines = [f"highest rate that is kept: {found['rate']:,.0f} observations/s; half of this run's turning points lie between "
                  f"{found['rate_low']:,.0f} and {found['rate_high']:,.0f}, which is not the spread between runs; "
                  f"{sent['observations_sent']:,} observations stored; "
                  + ", ".join(f"{value} {key}" for key, value in faults.items())]
@@ -302,7 +303,7 @@ class Deaths:
 
 
 def refuse_names(river):
-    """The user's motes whose names look like those of simulated motes."""
+    """Refuses a registry with motes whose names are reserved for simulated ones."""
     for each in programs.registered(stack.PROGRAMS, river.files()):
         if each.mote.startswith(PREFIX):
             raise StackError(f"the registry in {show(river.registry)} has the mote {each.mote}; names that begin with "
@@ -332,7 +333,7 @@ def say_what_enters(description):
 
 
 def run(settings, environment):
-    """Exit status."""
+    """Puts the load on the river; returns the exit status."""
     river = River.of(environment)
     description = river.require_running()
     stack.Claim.take(river.folder, "make load", river.folder / "lock")
@@ -351,7 +352,7 @@ def run(settings, environment):
     kept = stack.keep_results(*load.results())
     print(f"All figures: {show(load.directory / 'summary.json')}; kept in {show(kept)}")
     if deaths.names:
-        print(f"load: ended meanwhile: {', '.join(deaths.names)}; look at logs/ below {show(river.folder)}, then: make up")
+        print(f"load: {', '.join(deaths.names)} ended meanwhile; see logs/ in {show(river.folder)}, then run make up")
     return 1 if any(faults.values()) or judged(sent) or deaths.names else 0
 
 

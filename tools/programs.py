@@ -97,7 +97,7 @@ class Program(Endpoint):
         return servers.ServerError(f"{self.name} {what}; {self.log} ends:\n{servers.tail(self.log)}")
 
     def find_address(self):
-        """Whether the address it listens on is known."""
+        """Looks for its address in the log; returns whether it was found."""
         found = None if self.address else re.search(r"listening on (http://\S+)", self.text())
         self.address = found.group(1) if found else self.address
         return self.address is not None
@@ -186,7 +186,7 @@ def reload(listed, counter, signal_one=hang_up, seconds=60):
         signal_one(each)
     for each, end, count in zip(listed, ends, before):
         if not servers.wait_until(lambda end=end, count=count: end.metric(series) != count, seconds):
-            raise servers.ServerError(f"{each['name']} did not read its file again within {seconds} s; look at its log")
+            raise servers.ServerError(f"{each['name']} did not read its file again within {seconds} s; see its log")
 
 
 def call(argv, log, cwd=None, env=None, seconds=600):

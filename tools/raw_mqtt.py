@@ -8,11 +8,11 @@ import struct
 TIMEOUT_S = 20
 CONNACK, PUBACK, SUBACK = 2, 4, 9
 CONTENT_TYPE, RESPONSE_TOPIC, CORRELATION, USER = 3, 8, 9, 38  # properties of MQTT 5
-FAILURE = 0x80  # reason codes from here on
+FAILURE = 0x80  # reason codes from this one on mean failure
 
 
 class Refused(Exception):
-    """The server accepted no login, packet or subscription, closed the connection, or did not answer in time."""
+    """The server refused the login, a packet or a subscription, closed the connection, or did not answer in time."""
 
 
 @contextlib.contextmanager
@@ -45,8 +45,9 @@ def properties(*pairs):
 
 
 class Connection:
-    """A connection that is logged in, or Refused. `version`: 4 means MQTT 3.1.1, 5 means MQTT 5; `source`: the address
-    of this end; `before`: bytes that go first; `context`: the TLS context; `seconds`: time limit for each answer."""
+    """A connection that is logged in; raises Refused if that fails. `version`: 4 means MQTT 3.1.1, 5 means MQTT 5;
+    `source`: the client's address; `before`: bytes to send before the login; `context`: the TLS context; `seconds`:
+    time limit for each answer."""
 
     def __init__(self, address, user, password, client="raw", version=4, source=None, before=b"", context=None,
                  seconds=TIMEOUT_S):
@@ -123,7 +124,7 @@ class Connection:
             raise Refused("no such subscription")
 
     def is_closed(self):
-        """Waits for it."""
+        """Whether the server closes the connection; waits for that."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:

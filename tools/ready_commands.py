@@ -57,7 +57,7 @@ class Sender:
     token: str  # also its password at the brokers
 
     def pack(self):
-        """One observation of now."""
+        """A pack with one observation that is made now."""
         value = {"u": self.unit, "v": 7} if self.unit else {"vs": "seven"}
         return json.dumps([{"n": self.sensor, **value}], ensure_ascii=False)
 

@@ -93,7 +93,7 @@ def row(setting):
 
 
 def settings(folder):
-    """Settings that several programs share appear once, with the names of the programs."""
+    """The reference of settings. A setting that several programs share appears once, with their names."""
     described = [told(folder, each) for each in PROGRAMS]
     users = {}
     for program in described:

@@ -70,7 +70,7 @@ class River:
         if not self.kept.exists():
             self.write({"choices": {}, "ports": {}})
 
-    # ---- what is kept ----
+    # ---- options, ports and registry ----
 
     def read(self):
         """Returns {"choices", "ports"}; both empty at first."""
@@ -109,7 +109,7 @@ class River:
     # ---- registry ----
 
     def files(self):
-        """The user's own."""
+        """The files of the user's registry, without that of simulated motes."""
         return [each for each in sorted(self.registry.glob("*.ttl")) if each.name != SIMULATED]
 
     def take_registry(self, variable, text):
@@ -128,7 +128,7 @@ class River:
         beside.rename(self.registry)
         return sorted(before - {each.name for each in [*files, *kept]})
 
-    # ---- what runs ----
+    # ---- the running stack ----
 
     def description(self):
         """The description of the stack if all of it runs, else None."""
@@ -152,7 +152,7 @@ class River:
         if description is None:
             ended = self.ended()
             below = f"below {show(self.folder)}"
-            raise StackError(f"{', '.join(ended)} of the stack {below} ended; look at logs/ there, then: make up" if ended
+            raise StackError(f"{', '.join(ended)} of the stack {below} ended; see logs/ there, then run make up" if ended
                              else f"no stack is running {below}; start one with: make up")
         return description
 

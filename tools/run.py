@@ -48,7 +48,7 @@ class Local(stack.Stack):
         return self
 
     def __exit__(self, kind, _error, _trace):
-        """After an error the processes are stopped when the program ends."""
+        """Stops the stack. After an error nothing is done here: the processes are stopped when the program ends."""
         if kind is None:
             self.stop()
 

@@ -48,8 +48,8 @@ class Claim:
 
     @classmethod
     def take(cls, folder, what, path=None):
-        """`what` is the activity, for the message to a second program. `path`: the lock's file; None: beside the
-        folder."""
+        """Takes the lock. `what` names the activity in the message that another program would print. `path` is the
+        lock's file; None: one beside the folder."""
         path = path or folder.with_name(folder.name + ".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the program runs
@@ -59,7 +59,7 @@ class Claim:
             file.seek(0)
             told = file.read().strip() or "another program"
             file.close()
-            raise StackError(f"{told} is at work below {show(folder)}; wait for its end") from None
+            raise StackError(f"{told} is using {show(folder)}; wait until it ends") from None
         file.truncate(0)
         file.write(f"{what} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
         file.flush()
@@ -232,7 +232,7 @@ class Stack:
             "out": str(self.out),
         }
 
-    # ---- what the programs run with ----
+    # ---- settings and environment of the programs ----
 
     def environment(self, user):
         return {**os.environ, "IR_AMQP_PASSWORD": self.cluster.passwords[user],
@@ -317,7 +317,7 @@ class Stack:
         self.await_gateways()
 
     def listening(self):
-        """Returns {name: server}; the gateways are in the list of nodes."""
+        """Returns {name: server} of everything that needs ports, except gateways, which are in the list of nodes."""
         named = {each.name: each for each in self.cluster.members}
         return {**named, "balancer": self.balancer, **{each.name: each for each in self.stores()}}
 
@@ -410,5 +410,5 @@ def addresses(description):
     rows += [("passwords", show(description["passwords"])), ("certificates", show(description["ca"]))]
     also = ", and the passwords of their users for AMQP and MQTT" if description["own-users"] else ""
     rows += [("motes", f"{show(description['mote-tokens'])} has their tokens for HTTP{also}"),
-             ("", "the generator plays all motes as the shared user `mote`, which is for closed networks")]
+             ("", "the generator sends for all motes as the shared user `mote`, which is for closed networks only")]
     return [f"  {name:<12} {address}" for name, address in rows]

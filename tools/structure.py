@@ -5,7 +5,7 @@ Prints how the sources depend on each other: the folders from top to bottom, eac
 folders, of C modules and of Python modules; the longest functions and files. With --check it prints only violations of
 rules, and exits with 1 if there are any.
 
-Only broker/ includes librabbitmq, and no header of it that other folders include does. Only http/ names evhttp.
+Only broker/ may include librabbitmq, and not in headers that other folders include. Only http/ may use evhttp.
 
 A C module is a .c file with the header of the same name; a header alone counts as a part of what includes it. Imports
 inside a function count. Test code may include everything, so it is not checked.

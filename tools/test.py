@@ -27,7 +27,7 @@ OUT = ROOT / "out"
 UNIT_SECONDS = 300
 FUZZ_ROUNDS = "10000"
 MOST_PROCESSES = 4  # each process with its servers takes up to 3 GiB
-MOST_RETRIED = 5  # at most so many failed tests are run once more, alone
+MOST_RETRIED = 5  # if more tests fail, none is run a second time
 STOP_SECONDS = 60
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
@@ -88,7 +88,7 @@ def run_unit(program, wrapper=()):
 
 
 def run_units(mode, wrapper=()):
-    """Every unit test that was built in that mode."""
+    """Runs every unit test that was built in that mode."""
     programs = sorted(each for each in (OUT / mode / "tests").glob("test_*") if os.access(each, os.X_OK))
     programs = [each for each in programs if (ROOT / "tests" / "unit" / f"{each.name}.c").is_file()]
     total = Count()

@@ -81,7 +81,7 @@ def show_where(river, description):
 
 
 def refuse_changes(river, environment):
-    """A stack is running: the given options must equal those it was started with."""
+    """Refuses options that differ from those with which the running stack was started."""
     known = river.read()["choices"]
     for name in CHOICES:
         if environment.get(name) and environment[name] != known.get(name):
@@ -138,7 +138,7 @@ def start(river, environment):
     description = made.description()
     forget(description, gone)
     password = cluster.definitions.read_passwords(description["passwords"])["loadgen"]
-    river.settings.unlink(missing_ok=True)  # in earlier versions this user had no password and other rights
+    river.settings.unlink(missing_ok=True)  # earlier versions gave this user other rights and no password
     atomic.write(river.settings, ready_commands.settings(description, river.settings, password), atomic.PRIVATE)
     river.started(description)
     return description

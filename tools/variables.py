@@ -1,9 +1,9 @@
 """The variables of make's command line: which target takes them, and what each may be.
 
     variables.check("run", "DOCUMENTS=mongodb RATE=5")      UsageError names what is wrong and the nearest right one
-    variables.read(os.environ, "BROKERS", "run")            a checked value, or the initial one
+    variables.read(os.environ, "BROKERS", "run")            a checked value, or the default
 
-    python3 tools/variables.py "TARGET …" "NAME=VALUE …"    the check, as the Makefile calls it: prints the fault, if any
+    python3 tools/variables.py "TARGET …" "NAME=VALUE …"    the same check for the Makefile: prints the error, if any
 """
 
 import argparse

@@ -232,7 +232,7 @@ def test_a_load_goes_on_when_a_process_dies(mine, tmp_path):
         os.kill(gateway["pid"], signal.SIGKILL)
         text = running.communicate(timeout=200)[0]
     assert running.returncode == 1 and "ENDED: gateway-2" in text and "0 missing, 0 doubled, 0 foreign" in text
-    assert "ended meanwhile: gateway-2" in text and "make up" in text
+    assert "gateway-2 ended meanwhile" in text and "make up" in text
 
 
 def test_names_of_simulated_motes_are_the_loads(mine, tmp_path):

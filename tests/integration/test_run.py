@@ -110,7 +110,7 @@ def test_one_program_at_a_time_works_in_a_folder(tmp_path):
         assert first.stdout.readline() == "mine\n"
         with claim(tmp_path / "run") as second:
             assert second.wait(60) == 1
-            assert f"make run (process {first.pid}, since " in (said := second.stderr.read()) and "wait for its end" in said
+            assert f"make run (process {first.pid}, since " in (said := second.stderr.read()) and "wait until it ends" in said
         with claim(tmp_path / "other") as other:
             assert other.stdout.readline() == "mine\n"
             other.kill()

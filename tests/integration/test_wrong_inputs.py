@@ -132,7 +132,7 @@ ROWS = [
     settings("[ir-worker]\npartitions = 3\npartitions = 4\n", "3: partitions is given twice; line 2 has it already"),
     settings("partitions = 3\n", "1: partitions is in section ''"),
     settings("[ir-worker]\npartitions\n", "2: neither a section nor NAME = VALUE"),
-    inventory("", " no server 'one'; it wants a section [server NAME]"),
+    inventory("", " no server 'one'; add a section [server NAME]"),
     inventory("[server one]\naddress = 10.0.0.1\nroles = brooker\n", " [server one] role 'brooker': must be one of"),
     inventory("[server one]\nadress = 10.0.0.1\n", " [server one] adress: known are address"),
     inventory("[server one]\nroles\n", "2: neither a section nor NAME = VALUE"),
@@ -222,7 +222,7 @@ def test_a_folder_of_somebody_else():
 
 @root_only
 @pytest.mark.parametrize("options, says", [("ro", "choose a folder on a disk that can be written to"),
-                                           ("size=4k,nr_inodes=4", "make room (df -h shows where there is some)")])
+                                           ("size=4k,nr_inodes=4", "free some space (df -h shows how much there is)")])
 def test_a_disk_that_takes_nothing(tmp_path, options, says):
     mount = f'mount -t tmpfs -o {options} none {tmp_path} && exec "$0" "$@"'
     assert says in refused(UP, tmp_path, ["unshare", "--mount", "sh", "-ec", mount])

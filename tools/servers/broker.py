@@ -12,8 +12,8 @@ from .server import Server
 
 
 class PortMapper:
-    """A private Erlang port mapper, because the usual one would keep running. Nodes may share it; it can be
-    restarted."""
+    """A private Erlang port mapper. The one that Erlang starts by itself would keep running afterwards. Nodes may share
+    it, and it can be restarted."""
 
     host = HOST
     words_before = ()
@@ -74,7 +74,7 @@ class RabbitMQ(Server):
     plugins = rabbitmq.PLUGINS[:1]
     scripts = (rabbitmq.STAMP,)  # empty: a broker that does not stamp arriving messages
     greeting = b"AMQP\0\0\x09\x01"
-    machine = "localhost"  # the host's name, as the other nodes find it
+    machine = "localhost"  # the name by which the other nodes find this host
 
     def __init__(self, directory, plugins=(), settings=(), mapper=None, root=None):
         """`root`: the root folder of another system, whose RabbitMQ is run (as root, in a mount namespace)."""

@@ -58,7 +58,7 @@ class Server(Startable):
         self.process = None
         self.ports = []
 
-    # ---- what it runs with ----
+    # ---- files and environment ----
 
     def files(self):
         """Returns {name below its directory: text}."""
