@@ -16,7 +16,7 @@ import atomic
 HERE = Path(__file__).resolve().parent
 FILES = ("prometheus.yml", "rules.yml", "alerts.yml")
 EXPORTER_FILE = "blackbox.yml"
-BLACKBOX = "127.0.0.1:9115"  # where Debian's service is
+BLACKBOX = "127.0.0.1:9115"  # the address of Debian's service
 JOBS = ("broker", "balancer", "gateway", "worker")
 # A duration as these files write it: after a colon or "offset", or in brackets.
 DURATION = re.compile(r"(?<=: )(\d+)([smhd])$|(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])\b", re.M)
@@ -24,8 +24,8 @@ MILLISECONDS = {"s": 1000, "m": 60000, "h": 3600000, "d": 86400000}
 
 
 def paced(text, pace):
-    """The same text with all durations divided by `pace`: with 60 an hour becomes a minute. So rules can be tested
-    quickly and are otherwise unchanged."""
+    """The same text with all durations divided by `pace`: with 60, an hour becomes a minute. So tests can run the real
+    rules in a short time."""
 
     def shorter(found):
         number, unit = (each for each in found.groups() if each)
@@ -35,7 +35,7 @@ def paced(text, pace):
 
 
 def targets_file(targets, job):
-    """What file_sd_configs reads."""
+    """The text of a file for Prometheus' file_sd_configs."""
     return json.dumps([{"targets": [each["address"]], "labels": {"instance": each["name"]}}
                        for each in targets if each["job"] == job], indent=2) + "\n"
 
@@ -47,7 +47,7 @@ def doors_file(doors, blackbox):
 
 
 def write_file(path, text):
-    """Prometheus watches the targets."""
+    """Replaces a file as a whole, because Prometheus reads the targets whenever they change."""
     atomic.write(path, text, atomic.PUBLIC, lasting=False)
 
 

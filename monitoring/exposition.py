@@ -10,15 +10,15 @@ import re
 SERIES = re.compile(r'([A-Za-z_:][A-Za-z0-9_:]*)(?:\{(.*)\})? (\S+)')
 LABEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"')
 MOST_BYTES = 64 * 1024 * 1024
-# Of brokers: each queue's figures.
+# The brokers' page with the metrics of each queue.
 QUEUES = "/metrics/detailed?vhost=%2F&family=queue_coarse_metrics&family=queue_consumer_count"
-# {job: a name that only such a page has}
+# {job: a metric that only its page has}
 SIGNS = {"worker": "ir_batches_total", "gateway": "ir_ingest_connections", "balancer": "haproxy_process_uptime_seconds",
          "broker": "rabbitmq_build_info"}
 
 
 class Page:
-    """What one program told at one time."""
+    """The metrics of one program at one time."""
 
     def __init__(self, text=""):
         self.series = {}  # {name: [(labels, value)]}
@@ -34,12 +34,12 @@ class Page:
                 self.series.setdefault(name, []).append((told, float(value.strip("'"))))
 
     def rows(self, name, **labels):
-        """[(labels, value)] of the series that have these labels."""
+        """Returns [(labels, value)] of the series that have these labels."""
         return [(told, value) for told, value in self.series.get(name, ())
                 if all(told.get(key) == word for key, word in labels.items())]
 
     def total(self, name, **labels):
-        """The sum of these series; 0 without any."""
+        """Returns the sum of these series; 0 if there are none."""
         return sum(value for _, value in self.rows(name, **labels))
 
     @property
@@ -67,7 +67,7 @@ def get(address, path, seconds):
 
 
 def fetch(address, seconds=2):
-    """The page of HOST:PORT. OSError when there is no answer in time, or not a page of metrics."""
+    """Fetches the page of HOST:PORT. Raises OSError if there is no answer in time, or no metrics in it."""
     try:
         page = Page(get(address, "/metrics", seconds))
         if page.job == "broker":
@@ -75,7 +75,7 @@ def fetch(address, seconds=2):
     except http.client.HTTPException as error:
         raise OSError(f"no HTTP: {error!r}") from error
     if page.job is None:
-        raise OSError("none of a river's programs")
+        raise OSError("not one of a river's programs")
     return page
 
 

@@ -15,7 +15,7 @@ MOST_REFUSED = 5
 
 @dataclass
 class Sample:
-    """What all programs told at one time."""
+    """The metrics of all programs at one time."""
 
     when: float  # seconds, monotonic
     pages: dict  # {(job, name): Page, or an error text}; job "?": unknown, because the program never answered
@@ -24,12 +24,12 @@ class Sample:
         return [page for (its, _), page in self.pages.items() if its == job and isinstance(page, exposition.Page)]
 
     def named(self, job):
-        """[(name, page or fault)]."""
+        """Returns [(name, page or error text)] of the programs of a job."""
         return [(name, page) for (its, name), page in self.pages.items() if its == job]
 
 
 class Change:
-    """From one sample to the next."""
+    """The changes from one sample to the next."""
 
     def __init__(self, before, after):
         self.before, self.after = before, after
@@ -84,7 +84,7 @@ def away(name, fault, columns):
     return [name, *["-"] * (columns - 2), fault]
 
 
-# ---- what is shown ----
+# ---- the lines of the screen ----
 
 
 def queues(sample):
@@ -100,7 +100,7 @@ def queues(sample):
 
 
 def summary(change):
-    """The lines about all of it."""
+    """The lines about the river as a whole."""
     after = change.after
     depth = {name: each for name, each in queues(after).items() if name.startswith(PARTITION)}
     backlog = sum(messages for messages, _ in depth.values()) if after.of("broker") else None

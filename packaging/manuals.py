@@ -49,7 +49,7 @@ class Program(NamedTuple):
     usage: str
     notes: str
     options: list
-    commands: list  # list of Command; the first argument names one of them
+    commands: list  # each is a Command; the first argument of the program names one
 
 
 # ---- descriptions that programs print ----

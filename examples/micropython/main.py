@@ -37,7 +37,7 @@ def measure():
 
 
 def post(body, key):
-    """The status of the answer, and seconds to wait before another try."""
+    """Returns the HTTP status, and the seconds to wait before the next try."""
     request = (
         "POST /v1/observations HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\nConnection: close\r\n"
         "Content-Type: application/senml+json\r\nIdempotency-Key: %s\r\nContent-Length: %d\r\n\r\n%s"

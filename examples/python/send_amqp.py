@@ -26,7 +26,7 @@ def main():
     login = pika.PlainCredentials(MOTE, TOKEN)
     with pika.BlockingConnection(pika.ConnectionParameters(HOST, int(PORT), "/", login)) as connection:
         channel = connection.channel()
-        channel.confirm_delivery()  # from here on, basic_publish returns when the broker has confirmed, or raises
+        channel.confirm_delivery()  # from now on, basic_publish waits for the broker's confirm, or raises
         properties = pika.BasicProperties(content_type="application/senml+json", delivery_mode=2)
         for value in VALUES:
             pack = [{"n": NAME, "u": UNIT, "t": time.time(), "v": value}]

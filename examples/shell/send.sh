@@ -16,7 +16,8 @@ fi
 pack=$(printf '[{"n":"%s","u":"%s","t":%s,"v":%s}]' "$1" "$2" "$(date +%s)" "$3")
 
 if [ -n "${RIVER_HTTP:-}" ]; then
-    # 0 only for a 2xx answer; curl repeats what got no answer, 408, 429 or 503, and obeys Retry-After.
+    # curl ends with 0 only for a 2xx answer. Without an answer, or after 408, 429 or 503, it tries again; it obeys
+    # Retry-After.
     curl --silent --show-error --fail-with-body --retry 10 --retry-connrefused --max-time 30 \
         "$RIVER_HTTP/v1/observations" -H "Authorization: Bearer $RIVER_TOKEN" \
         -H 'Content-Type: application/senml+json' -d "$pack"

@@ -25,7 +25,7 @@ import motes  # noqa: E402
 import nodes as list_of_nodes  # noqa: E402
 import rabbitmq  # noqa: E402
 
-USER = 10001  # of the image
+USER = 10001  # the user in the image
 NODES = """\
 [broker broker]
 host = 0.0.0.0

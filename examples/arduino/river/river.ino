@@ -1,7 +1,7 @@
-// Not tried. A mote without a clock, for Arduino with an Ethernet shield: one value by HTTP every 15 minutes.
+// A mote without a clock, for Arduino with an Ethernet shield: sends one value over HTTP every 15 minutes. Not tested.
 //
-// A record without a time counts from the moment in which it arrives. So each request has a key: repeated under the same
-// key, it is the same reading. An AVR board has no TLS: use a closed network.
+// A record without a time gets the time of its arrival. So each request has a key: requests with the same key are the
+// same reading. AVR boards have no TLS: use a closed network.
 #include <Ethernet.h>
 #include <SPI.h>
 
@@ -20,7 +20,7 @@ float measure() {
     return 25.0 * analogRead(A0) / 1023;
 }
 
-// The status of the answer; 0: there was none.
+// Returns the HTTP status; 0 if there was no answer.
 int post(const char *body, const char *key) {
     if (!client.connect(HOST, PORT)) {
         return 0;
@@ -57,7 +57,7 @@ void loop() {
     snprintf(key, sizeof key, "%08lx%08lx", (unsigned long)random(), micros());
     int status;
     while ((status = post(body, key)) == 0 || status == 408 || status == 429 || status == 503) {
-        delay(5000);  // the same bytes again, under the same key
+        delay(5000);  // then sends the same bytes again, with the same key
     }
     Serial.println(status == 202 ? F("safe") : F("refused for good"));
     delay(PAUSE);
