@@ -28,7 +28,7 @@ import servers  # noqa: E402
 from prepare import prepare  # noqa: E402
 
 BUILD = ROOT / "out" / "release"
-RECORDS = 7  # per message; a message also makes one raw document
+RECORDS = 7  # records per message; a message also becomes one raw document
 
 
 def cpu_seconds(pid):

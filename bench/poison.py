@@ -143,7 +143,7 @@ def pack(number):
 
 
 def long_topic(attack):
-    """A topic of 300 bytes, which no consumer can receive, published at a listener that accepts it."""
+    """Messages with a topic of 300 bytes, which the broker accepts over MQTT but cannot deliver to any consumer."""
     node = attack.running.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     try:
@@ -356,7 +356,7 @@ def row(sample):
     alone, beside = sample["alone"], sample["beside"]
     cells = [sample["kind"], f"{alone['p99']:.1f}", f"{beside['p99']:.1f}", f"{beside['p99'] / alone['p99']:.2f}",
              f"{beside['missing']}, {beside['doubled']}", *(f"{value:.0f}" for value in sample["peak_mib"].values()),
-             ", ".join(sample["named"]) or "nobody"]
+             ", ".join(sample["named"]) or "nowhere"]
     if sample["attack_failed"]:
         cells[-1] += f"; ATTACK FAILED: {sample['attack_failed']}"
     return "| " + " | ".join(cells) + " |"

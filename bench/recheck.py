@@ -116,7 +116,7 @@ def paired(part, first, second, measure):
 
 
 def interval(pairs, level):
-    """Returns (ratio, low, high) by the one-sample t-test of the logarithms; (ratio,) of one pair."""
+    """Returns (ratio, low, high) by the one-sample t-test of the logarithms, or (ratio,) if there is only one pair."""
     logs = [math.log(second / first) for first, second in pairs]
     ratio = math.exp(math.fsum(logs) / len(logs))
     if len(logs) < 2 or len(set(logs)) == 1:

@@ -5,8 +5,8 @@ until the balancer is reloaded. So all of them move to other brokers at once.
     ingest/cut.py senders /run/haproxy/master.sock && systemctl reload haproxy
     ingest/cut.py consumers /run/haproxy/master.sock && systemctl reload haproxy
 
-The socket is that of HAProxy's master process (-S). The other sessions stay. Only processes left by earlier reloads are
-ended with all their sessions; their clients reconnect. A sender without a confirm sends again.
+The socket is that of HAProxy's master process (-S). Other sessions continue, except those in processes that earlier
+reloads left: these processes are ended, and their clients reconnect. A sender without a confirm sends again.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""The start and end of every Python program of the project: every error is reported in one line.
+"""Runs the main function of every Python program of the project, and reports every error in one line.
 
     if __name__ == "__main__":
         guard.run("ingest/haproxy.py", main)
 
-or, where a test calls the same function, `return guard.status("ir-platform", lambda: …)` at the end of its main(argv).
+A program whose main(argv) is also called by tests ends it with `return guard.status("ir-platform", lambda: …)`.
 
 A Fault has a text for the user. Errors of the system (a full disk, a folder of another user) are reported with a
 remedy. Any other exception is a bug in the program; IR_TRACEBACK=1 shows its traceback.

@@ -28,7 +28,8 @@ BASE = """\
 listeners.tcp.1 = {broker.host}:{broker.amqp}
 handshake_timeout = 10000
 heartbeat = 60
-# A channel costs the broker 20 KiB, and motes need one. A worker spreads its partitions over several connections.
+# A channel takes 20 KiB of the broker, and a mote needs only one. A worker spreads its partitions over several
+# connections.
 channel_max = 32
 # Clients may not read retained messages, and their store would grow without a limit.
 mqtt.retained_message_store = rabbit_mqtt_retained_msg_store_noop

@@ -30,7 +30,7 @@
 
 -define(STAMP, <<"timestamp_in_ms">>).
 -define(KEPT, <<"ir-arrival">>).
-%% Places in the records `content` and `P_basic` of RabbitMQ.
+%% Positions of fields in RabbitMQ's records `content` and `P_basic`.
 -define(PROPERTIES, 3).
 -define(FRAGMENTS, 6).
 -define(HEADERS, 4).

@@ -2,13 +2,13 @@
 %% than 255 bytes over MQTT. When it should deliver such a message over AMQP, it closes the client's connection. Start
 %% the broker with `-run file script take-aside.erl`.
 %%
-%% A worker requests this with the message "aside N" to the exchange ir.workers, after its separate connection for
-%% partition N broke, and stops consuming the queue for a moment. The broker that has the queue's leader then reads the
-%% first messages of the queue with a consumer inside the broker, which receives them as Erlang terms. A message that
-%% cannot be encoded in AMQP goes to ir.rejected: the same body, with the headers `reason`, `routing-key` (complete, as
-%% legible text: common/legible.h), `ir-arrival` and, as far as they can be encoded, the original headers as `headers`.
-%% It is acknowledged only after this is confirmed. All other messages return to the head of the queue, in their order.
-%% For each moved message the broker publishes "took N KEY" to the same exchange.
+%% A worker whose connection for partition N was closed requests this: it publishes the message "aside N" to the
+%% exchange ir.workers, and does not consume the queue for a moment. The broker with the queue's leader then reads the
+%% first messages of the queue with an internal consumer, which receives them as Erlang terms. A message that cannot be
+%% encoded in AMQP goes to ir.rejected with the same body. Its headers are `reason`, `routing-key` (complete, as legible
+%% text: common/legible.h), `ir-arrival`, and `headers`: the original headers, as far as they can be encoded. The
+%% message is acknowledged only after ir.rejected has confirmed it. All other messages return to the head of the queue,
+%% in their order. For each moved message the broker publishes "took N KEY" to the same exchange.
 spawn(fun() ->
     Host = <<"/">>,
     Workers = <<"ir.workers">>,

@@ -126,7 +126,7 @@ def export(description):
 
 
 def tap(description, settings_file):
-    """Shows what passes, and what is refused."""
+    """The command that shows observations and refusals as they come."""
     return shlex.join([stack.show(Path(description["programs"]) / "ir-tap"), "--settings", stack.show(settings_file)])
 
 

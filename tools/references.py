@@ -130,7 +130,7 @@ class Metric(NamedTuple):
     name: str
     kind: str
     help: str
-    labels: dict  # of lists of values
+    labels: dict  # {label: [value]}
 
     def row(self):
         """The labels of a metric, for the table's last column. `le` is left out, because every histogram has it."""

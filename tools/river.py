@@ -191,7 +191,7 @@ def registry_files(variable, text):
         if not each.is_file():
             raise UsageError(f"{variable}={text}: there is no file {each}")
         if each.suffix == ".csv":
-            raise UsageError(f"{variable}={text}: a registry is Turtle, NAME.ttl; make one of the table: "
+            raise UsageError(f"{variable}={text}: a registry is Turtle, NAME.ttl; make one from the table: "
                              f"{show(PROGRAMS / 'ir-registry')} from-csv {each} > {each.with_suffix('.ttl').name}")
         if each.suffix != ".ttl":
             raise UsageError(f"{variable}={text}: a registry is Turtle, NAME.ttl; rename {each}")

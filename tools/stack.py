@@ -32,7 +32,7 @@ OUT = ROOT / "out" / "run"
 RESULTS = ROOT / "out" / "results"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 FORMATS = "jsonld,senml"
-SIMULATED = "simulated.ttl"  # in registry/, while a load is under way; its motes have no separate users
+SIMULATED = "simulated.ttl"  # a file in registry/ during a load; its motes have no users of their own
 READY_SECONDS = 60
 
 

@@ -216,17 +216,18 @@ def retry_alone(marks, total, failed, folder):
     is reported by name as flaky. More than MOST_RETRIED failures are not retried: they cannot be chance."""
     if not 0 < len(failed) <= MOST_RETRIED or total.failed != len(failed):
         return total
-    print(f"{len(failed)} failed beside others; once more, alone: {', '.join(failed)}", flush=True)
+    print(f"{len(failed)} failed while others ran; repeating them one by one: {', '.join(failed)}", flush=True)
     again, status = run_pytest(marks, ["-n", "0", *failed], OUT / "integration-alone.xml", Path(folder) / "2")
     if status == 0 and again.passed == len(failed):
-        print(f"UNSTABLE: {len(failed)} passed only alone: {', '.join(failed)}", flush=True)
+        print(f"UNSTABLE: {len(failed)} passed only when repeated: {', '.join(failed)}", flush=True)
         return Count(total.passed + again.passed, 0, total.skipped)
     return total
 
 
 def run_integration(marks, words):
-    """The tests mostly wait for servers, so there are two more processes than processors, up to MOST_PROCESSES.
-    pytest-xdist distributes the files among them; each has its own servers."""
+    """Runs the integration tests with pytest-xdist, which distributes the files among several processes, each with its
+    own servers. The tests mostly wait for servers, so there are two more processes than processors, up to
+    MOST_PROCESSES."""
     started = time.monotonic()
     report = OUT / "integration.xml"
     count = min(MOST_PROCESSES, (os.cpu_count() or 1) + 2)

@@ -1,6 +1,6 @@
 """The variables of make's command line: which target takes them, and what each may be.
 
-    variables.check("run", "DOCUMENTS=mongodb RATE=5")      UsageError names what is wrong and the nearest right one
+    variables.check("run", "DOCUMENTS=mongodb RATE=5")      UsageError names the error and the nearest valid word
     variables.read(os.environ, "BROKERS", "run")            a checked value, or the default
 
     python3 tools/variables.py "TARGET …" "NAME=VALUE …"    the same check for the Makefile: prints the error, if any
@@ -77,7 +77,7 @@ class Address:
 
 
 class Text:
-    """Any text; the code that uses it reports what is wrong with it."""
+    """Any text; the code that uses it checks it."""
 
     def __init__(self, initial=""):
         self.initial = initial
@@ -156,7 +156,7 @@ def nearest(text, words):
 
 
 def taken_by(targets):
-    """Returns {name: what it may be} of the variables that one of the targets accepts."""
+    """Returns {name: allowed values} of the variables that one of the targets accepts."""
     return {name: kind for name, takers, kind in VARIABLES if set(takers.split()) & set(targets)}
 
 
@@ -201,8 +201,8 @@ def check_one(name, value, targets):
 
 
 def check(targets, overrides):
-    """Checks that each assignment is for a variable of one of the targets, and that the value is allowed. `targets`:
-    their names; none means build."""
+    """Checks that each assignment is for a variable of one of the targets (default: build), and that its value is
+    allowed."""
     for name, value in assignments(overrides):
         check_one(name, value, targets.split() or ["build"])
 

@@ -11,7 +11,7 @@ from . import blocks, comparison, likeness, proofs, within
 from .subjects import Subject
 
 BESIDE = 0.05
-WHY_LONGEST = 160  # characters of a failure's reason; the list of failed samples has all of them
+WHY_LONGEST = 160  # characters; a longer reason of a failure is cut here, but not in the list of failed samples
 WORDS = {
     comparison.HIGHER: "higher",
     comparison.LOWER: "lower",
@@ -36,7 +36,7 @@ class Compared:
     beside: str = ""  # a remark beside the figure
     ordinary: bool = True  # compared with the run's reference
     doubt: str = ""  # the failed proof because of which there is no verdict
-    medians: tuple = ()  # of the other subject and of this one; () if there is no ratio
+    medians: tuple = ()  # (the other subject's, this one's); () if there is no ratio
 
     @property
     def word(self):
@@ -74,7 +74,7 @@ class Compared:
 
     @property
     def who(self):
-        """The name of the subject and, unless it is the reference, of the other one."""
+        """The name of the subject. If it is not compared with the reference, also the name of the other subject."""
         return self.subject if self.ordinary else f"{self.subject} against {self.against}"
 
 

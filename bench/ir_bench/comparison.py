@@ -19,7 +19,7 @@ LEVEL = 0.95
 EQUIVALENCE = 0.05
 BOOTSTRAP_RESAMPLES = 1000
 BOOTSTRAP_SEED = 20130501
-FAR = 500  # in standard errors: at this distance the power is 1; far beyond it, the library's non-central t crashes
+FAR = 500  # standard errors; the power is 1 at this distance, and the library crashes far beyond it
 
 # The possible results of a comparison.
 VALUES = "values"  # too few pairs: only the figures are given
@@ -73,12 +73,13 @@ class Ratio:
 
 
 def corrected_level(comparisons, level=LEVEL):
-    """The level of each interval, so that several hold together with the given level (Bonferroni)."""
+    """The confidence level for each of several intervals, so that all together hold with the given level
+    (Bonferroni)."""
     return 1 - (1 - level) / max(comparisons, 1)
 
 
 def ratio(first, second, level=LEVEL):
-    """The Ratio of paired positive values. ValueError for pairs without a ratio."""
+    """The Ratio of paired values. Raises ValueError if a value is not positive."""
     if len(first) != len(second) or not first:
         raise ValueError("pairs are needed")
     if not all(value > 0 and math.isfinite(value) for value in (*first, *second)):
@@ -118,7 +119,7 @@ def power(difference, deviation, pairs, level=LEVEL):
     shift = difference / deviation * math.sqrt(pairs)
     if shift > FAR:
         return 1.0
-    with numpy.errstate(divide="ignore", invalid="ignore"):  # in intermediate terms; the results are correct
+    with numpy.errstate(divide="ignore", invalid="ignore"):  # these occur in intermediate terms; the results are correct
         return float(stats.nct.sf(critical, degrees, shift) + stats.nct.cdf(-critical, degrees, shift))
 
 

@@ -20,7 +20,7 @@ SCOUTING = -1  # used in place of a block's number
 PATIENCE = 6  # time limit of a sample: its usual seconds times this,
 PATIENCE_SECONDS = 300  # plus this, in case a guest does not boot
 FREE_MIB = 1024  # free disk space that a sample needs to start
-GIVEN_UP = 2  # after this many failures in a row a subject is left out
+GIVEN_UP = 2  # a subject that fails this many times in a row is left out
 MIB = 1 << 20
 
 
@@ -130,7 +130,7 @@ class Course:
             patience = PATIENCE_SECONDS + PATIENCE * self.asked.sample_seconds
             result = child.run(self.request(subject, block), self.part.sample_folder(block, subject.name),
                                patience * subject.slowness(), subject.build)
-        why = " ".join(result["why"].split())  # in one line; the sample's log has all of it
+        why = " ".join(result["why"].split())  # as one line; the sample's log has the whole text
         line = {"block": block, "position": position, "subject": subject.name, **result, "why": why}
         if block != SCOUTING:
             self.part.append(line)

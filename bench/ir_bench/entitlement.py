@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from platforms.lab.tuning import cpu_list, cpus
 
-UNBOUND_BYTES = 1 << 40  # per second: more than any disk can do
+UNBOUND_BYTES = 1 << 40  # bytes per second; more than any disk can do
 UNBOUND_OPERATIONS = 10**9
 UNBOUND_BITS = 10**11
 

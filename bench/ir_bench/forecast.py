@@ -24,7 +24,7 @@ from scipy import optimize, stats
 LEVEL = 0.95
 WIDEST = 0.25
 MIN_GUESTS = 3
-MIN_RATES = 3  # for the fit; one more is held out
+MIN_RATES = 3  # the fit needs this many; the test holds out one more
 SHAPES = 12  # number of values of r between 0 and infinity
 
 
@@ -66,8 +66,8 @@ class HeldOut:
 
 
 def one_more(values, beyond=0.0):
-    """The expected value of one more guest, from positive values of several. `beyond`: an additional error, of
-    logarithms, that repetition does not reveal."""
+    """The expected value of one more guest, from the positive values of several. `beyond` is an additional error (of
+    logarithms) that the scatter of the guests does not show."""
     if len(values) < MIN_GUESTS:
         raise NotEnough(f"{len(values)} guests were measured, at least {MIN_GUESTS} are needed")
     logs = numpy.log(values)

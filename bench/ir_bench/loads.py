@@ -33,7 +33,7 @@ PIPELINE = ("fixed", "full")
 PARAMETERS = {
     **{key: pipeline.Kind.parameters[key] for key in ("topology", "documents", "graph", "formats", "via", "motes", "records",
                                                       "warm_up_seconds")},
-    "fixed_share": base.NUMBER,  # of the reference's full speed
+    "fixed_share": base.NUMBER,  # the fixed rate as a share of the reference's full speed
     "fixed_seconds": base.NUMBER, "full_seconds": base.NUMBER, "tool_seconds": int,  # seconds of one measurement
     "settle_seconds": base.NUMBER,  # seconds between the start of a stressor and the measurement
 }

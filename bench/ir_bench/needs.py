@@ -10,7 +10,7 @@ import servers
 from . import ROOT
 
 INSTALL_SECONDS = 1200
-PYTHON = servers.cache_directory() / "venv" / "bin" / "python"  # with the packages of the tests
+PYTHON = servers.cache_directory() / "venv" / "bin" / "python"  # it has the packages of the tests
 
 
 def unmet(experiment, place):

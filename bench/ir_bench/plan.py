@@ -130,7 +130,7 @@ def require_agreement(network, asked):
 @dataclass(frozen=True)
 class Row:
     """The servers of one role. `cost`: µs of processor time per observation, for all copies together. `spare`: servers
-    beyond what the load needs. `least`: the smallest number including those."""
+    beyond those that the load needs. `least`: the smallest number of servers, with the spare ones."""
 
     role: str
     cost: Forecast

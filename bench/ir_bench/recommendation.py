@@ -31,7 +31,7 @@ class Row:
 
     @property
     def best(self):
-        """The best subject of the row, as far as the verdicts allow to name one."""
+        """The best subject of the row, or the reason why the verdicts do not show which is best."""
         if not self.words:
             return NOT_MEASURED
         judged = {subject: word for subject, word in self.words.items() if word != NONE}

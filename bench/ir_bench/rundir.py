@@ -31,7 +31,7 @@ LATEST = "latest"  # the link to the last run
 
 
 class RunError(guard.Fault):
-    """A run's folder is not as expected; the text is for the user."""
+    """A run's folder cannot be used; the text tells the user why."""
 
 
 class Folder:
@@ -148,8 +148,8 @@ class RunDir(Folder):
         self.write_text(CHECKSUMS, "".join(lines))
 
     def tampered(self):
-        """The names of files that differ from the checksums, with the difference. None: the run never ended, so there
-        are no checksums."""
+        """The files that differ from the checksums, each with the kind of difference. None: there are no checksums,
+        because the run never ended."""
         try:
             text = (self.path / CHECKSUMS).read_text(encoding="utf-8")
         except FileNotFoundError:

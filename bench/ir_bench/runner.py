@@ -17,7 +17,7 @@ from .subjects import Subject
 
 LEAST_BLOCKS = 6
 LEAST_MINUTES = 20
-PROOF_SECONDS = 60  # per platform
+PROOF_SECONDS = 60  # of the loop's proof, for each platform
 
 
 @contextlib.contextmanager

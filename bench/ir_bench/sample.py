@@ -149,8 +149,8 @@ class Sample:
 
     @property
     def slower(self):
-        """The divisor of loads: 1, or more for emulated guests, whose figures are not compared. It is known once the
-        guests are described."""
+        """The factor by which loads are reduced: 1, or more for emulated guests, whose figures are not compared. Call
+        it after describe()."""
         return EMULATED_SLOWER if self.figures.get("emulated") else 1
 
     @contextlib.contextmanager

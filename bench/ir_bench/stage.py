@@ -22,7 +22,7 @@ from . import ROOT, machine
 BUILD = ROOT / "out" / "release"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 REPLAY = (f"--replay={ROOT / 'loadgen' / 'usgs_river_observations.csv.gz'}",)
-OBSERVATIONS = 40337  # in the replay data
+OBSERVATIONS = 40337  # number of observations in the replay data
 START_SECONDS = 120
 STALL_SECONDS = 300
 DOUBLE = re.compile(rb'"([^"]*)"\^\^<http://www.w3.org/2001/XMLSchema#double>')

@@ -12,7 +12,7 @@ REFERENCE, AGAIN = "bare", "bare-again"
 @dataclass(frozen=True)
 class Subject:
     name: str
-    platform: str  # in the form of PLATFORM=: NAME or NAME:KIND
+    platform: str  # NAME or NAME:KIND
     profile: str = "default"
     against: str = REFERENCE  # the subject it is compared with
     settings: dict = field(default_factory=dict)  # override the experiment's parameters

@@ -2,9 +2,9 @@
 
 bench/data/thesis_2013.csv holds the figures, read from the thesis's tables and charts. The thesis used one machine for
 each of bare metal, LXC, KVM and Xen (four cores, 8 GB, a disk of 7,200/min) and one run each. It gives no spread, so no
-figure has an interval. A figure is shown as a ratio to the thesis's own bare metal. If the last column says why that
-would mislead (bare metal had other processors or memory, the wire or the page cache was measured, whole seconds), the
-value is shown alone with that reason.
+figure has an interval. A figure is shown as a ratio to the thesis's own bare metal. The last column of the file
+may say why a ratio would mislead, for example because bare metal had more processors or because the page cache was
+measured. Then the value is shown without a ratio, with this reason.
 """
 
 import csv

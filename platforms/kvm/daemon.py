@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 FOLDERS = ("etc", "etc/qemu", "run", "lib", "cache", "log", "huge")
 START_SECONDS = 60
 STOP_SECONDS = 20
-SOCKET = "run/libvirt/libvirt-sock"  # in the daemon's mount namespace
+SOCKET = "run/libvirt/libvirt-sock"  # its path in the daemon's mount namespace
 
 # The guests' files belong to root, so qemu runs as root and changes no owner.
 QEMU_CONF = """\

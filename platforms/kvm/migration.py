@@ -97,7 +97,7 @@ def is_local(uri):
 
 
 def without_partition(xml):
-    """Removes the lab's control group, which exists on this host only."""
+    """Removes the lab's control group from a domain's XML, because it exists on this host only."""
     root = ET.fromstring(xml)
     for each in root.findall("resource"):
         root.remove(each)
@@ -119,7 +119,8 @@ def came_home(recipe, guest):
 
 
 class Depot:
-    """The guest's files at another libvirtd, as storage pools over folders of the same names as here."""
+    """Copies of the guest's files on another host, in folders with the same paths as here. That host's libvirtd has
+    them as storage pools."""
 
     def __init__(self, recipe, guest, connection):
         self.connection = connection

@@ -19,7 +19,7 @@ from . import disks, effect, findings, live, migration
 from .daemon import Connection, Daemon
 from .domain import Files, Machine, memory_mib, text
 
-GROUP = "kvm"  # of tools/install
+GROUP = "kvm"  # its group in tools/install
 PAGE_MIB = 2
 USE_CPUS = "for each in /sys/devices/system/cpu/cpu*/online; do echo 1 >$each; done"
 UNBRIDGED = ("macvlan", "passthrough", "sriov")

@@ -46,8 +46,8 @@ def version(controller):
 
 
 def remedy(controller):
-    """How to mount a missing controller: as version 1 beside others of version 1, else version 2 with all
-    controllers."""
+    """The command that mounts a missing controller. A host that uses version 1 gets it as version 1; any other host
+    gets version 2 with all controllers."""
     if [each for each in hierarchies() if each]:
         folder = f"/sys/fs/cgroup/{controller}"
         return f"mkdir -p {folder} && mount -t cgroup -o {controller} none {folder}, if the kernel has it"
@@ -93,7 +93,8 @@ def read_weight(text, asked, _device):
 
 
 def read_memory(text, asked, _device):
-    """The kernel rounds limits down to whole pages; returns the requested value if it rounds to this one."""
+    """Parses a memory limit. The kernel rounds limits down to whole pages, so the result is the requested value if that
+    rounds to the limit."""
     if text == "max" or int(text) >= 2**62:
         return None
     page = os.sysconf("SC_PAGE_SIZE")

@@ -94,7 +94,8 @@ class Deployment:
         return [(SERVERS + Path(known[key]).name, key) for key in sorted(keys)]
 
     def servers(self):
-        """Copies programs, because the services' user may be unable to reach the originals."""
+        """Returns {path below the root: original} of the programs without a Debian package. They are copied, because
+        the services' user may be unable to reach the originals."""
         known = payload.server_variables()
         return {path: Path(known[key]) for path, key in self.server_paths()}
 

@@ -19,7 +19,7 @@ class Guest:
     kind: str = ""  # one of the platform's kinds; "": the first
     roles: list = dataclasses.field(default_factory=list)  # from ROLES; "worker:3" means three of them
     cluster: str = ""  # guests of a cluster know each other's services (services.py); "": only its own
-    shard: str = ""  # for the role documents: its replica set; "": the default one
+    shard: str = ""  # name of its replica set, if it has the role documents; "": the default one
     size: str = "small"  # a section of sizes.conf
     cpus: int = 0  # 0: the value of the size
     memory_mib: int = 0
@@ -35,7 +35,7 @@ class Guest:
     parent: str = ""  # the guest whose disk it shares copy-on-write; destroy the clone first
     number: int = 0  # its number in the subnet; address and MAC derive from it
     address: str = ""
-    outside: str = ""  # for the role balancer: the address for motes; "": the guest's address
+    outside: str = ""  # the balancer's address for motes; "": the guest's address
     watch: str = ""  # address for statistics and metrics; "": the guest's address
     mac: str = ""
     made: bool = False  # False while it is being provisioned

@@ -78,8 +78,7 @@ def find_foreign(server):
 
 
 def extra_servers():
-    """Returns {path in the root: file of the host} of the servers without a Debian package that are installed on the
-    host."""
+    """Returns {path in the root: file of the host} of the installed servers that have no Debian package."""
     return {each.place: found for each in FOREIGN if (found := find_foreign(each))}
 
 

@@ -117,8 +117,8 @@ class Inventory:
                 raise self.fault(each, "outside: the balancer needs a separate address for motes, different from `address` and "
                                        "`watch`")
         if doors.logins and river["engine"] == "oxigraph" and "graph" in self.roles():
-            raise LabError(f"{self.path}: [river] engine = oxigraph has no logins; set logins = no, which opens all stores, "
-                           "only on a network that nobody else uses")
+            raise LabError(f"{self.path}: [river] engine = oxigraph has no logins. On a private network, you can set "
+                           "logins = no; then all stores are open to everyone there")
 
     def check_stores(self, river):
         for key in ("documents", "graph"):

@@ -16,7 +16,7 @@ USER = "worker"  # the user who logs in to the stores
 class MongoDB:
     """What Services needs to know of a document server. `services` is the Services of the cluster."""
 
-    name = "mongodb"  # as in DOCUMENTS= and in tools/install
+    name = "mongodb"  # its name in DOCUMENTS= and in tools/install
     ports = {"documents": 27017, "router": 27016, "config": 27019}
 
     def __init__(self, services):

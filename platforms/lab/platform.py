@@ -41,7 +41,7 @@ class Stats(NamedTuple):
 
 
 class Platform:
-    """`lab` is the Lab (state.py): lab.network, lab.image, lab.key, lab.guest_directory(), lab.name()."""
+    """The base class of the recipes. `lab` is the Lab (state.py)."""
 
     name = ""  # the name of the platform's folder
     about = ""  # REQUIRED. A description of a guest for readers of a report
@@ -178,8 +178,8 @@ class Platform:
 
     def clone(self, guest, source, full):
         """Makes the stopped `guest` from `source`: with `full` as a complete copy, otherwise as copy-on-write over it.
-        For the latter the verb ensures that the source stays stopped and is not destroyed first. The payload is
-        injected again, because name and address differ."""
+        The verb ensures that the source of a copy-on-write clone stays stopped and is not destroyed first. The payload
+        is injected again, because name and address differ."""
         raise Unsupported(f"{self.name} cannot clone a guest")
 
     def snapshot(self, guest, label):

@@ -81,7 +81,7 @@ class Doors:
 
     listeners: tuple = tuple(PLAIN)  # from PLAIN and SECURE
     certificate: Path = None  # key and chain in one file; None: made, and signed by an authority of our own
-    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # in ingest/nodes.conf
+    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # see ingest/nodes.conf
     motes: str = "shared"  # "shared" or "own", as in the list of nodes
     registry: Path = None  # the registry whose motes get tokens; None: no tokens
     logins: bool = False  # whether the stores require a login
@@ -346,8 +346,8 @@ def listed(address):
 
 
 def node_name(address):
-    """Erlang's name of the broker at an address. RabbitMQ's tools append the machine's domain to a host without a dot, so an
-    IPv6 address ends in the form of IPv4 (RFC 4291, 2.2)."""
+    """Erlang's name of the broker at an address. RabbitMQ's tools append the machine's domain to a name without a dot.
+    So the last 32 bits of an IPv6 address are written like IPv4, which gives dots (RFC 4291, 2.2)."""
     number = ipaddress.ip_address(address)
     host = address
     if number.version == 6:

@@ -106,7 +106,7 @@ def a_network(text):
 
 class Knob(NamedTuple):
     parse: object  # text to normalised value; raises ValueError, KeyError or AttributeError
-    kind: str  # for messages
+    kind: str  # the form of a value, for messages
     help: str
 
 

@@ -33,7 +33,7 @@ ENVIRONMENT = ["--set-var", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/
 
 
 def roots_range():
-    """The first id of a large enough range that both files grant to root, or None."""
+    """The first id of a large enough range that both /etc/subuid and /etc/subgid grant to root, or None."""
     firsts = set()
     for path in map(Path, SUBID_FILES):
         text = path.read_text(encoding="ascii") if path.exists() else ""

@@ -178,8 +178,7 @@ class Recipe(SshPlatform):
         )
 
     def disk_bytes(self, guest, told):
-        """Returns (read, written) in bytes. xentop counts what dom0's kernel serves; for a disk that qemu serves, qemu
-        counts."""
+        """Returns (read, written) in bytes. They come from qemu for a disk that qemu serves, otherwise from xentop."""
         if self.disk(guest).format == "qcow2":
             return xl.block_stats(self.lab.name(guest))
         return tuple(int(told[column]) * xl.SECTOR_BYTES for column in ("VBD_RSECT", "VBD_WSECT"))

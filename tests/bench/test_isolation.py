@@ -69,7 +69,7 @@ def test_no_ratio_without_both_calm_looks(sample):
     [
         ('load = "memory"', 'load = "memorie"', "load 'memorie'"),
         ('stressor = "network"', 'stressor = "net"', "stressor 'net'"),
-        ('levers = ["shaping"]', 'levers = ["quota"]', "lever 'quota': those against network are shaping"),
+        ('levers = ["shaping"]', 'levers = ["quota"]', "lever 'quota': the levers against network are shaping"),
         ("fixed_share = 0.07", "fixed_share = 1.07", "fixed_share"),
     ],
 )

@@ -33,7 +33,7 @@ def _bson(document):
     return struct.pack("<i", len(body) + 5) + body + b"\0"
 
 
-DONE = b"\x01ok\0" + struct.pack("<d", 1.0)  # in the answer to a command that succeeded
+DONE = b"\x01ok\0" + struct.pack("<d", 1.0)  # part of the answer to a command that succeeded
 
 
 class MongoDB(Server):

@@ -49,7 +49,7 @@ def _reservations():
 
 
 def port_fault(host, port):
-    """Returns the errno for which no server can listen there; 0: a server can."""
+    """Returns the errno of the error that a server would get there; 0 if a server can listen."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -38,7 +38,7 @@ _journal = None
 def record_in(path, more=False):
     """From now on, every started process is also recorded in this file, as a line "ID START", so that other programs
     find it however this program ends. `more`: keep the existing lines of the file."""
-    global _journal  # noqa: PLW0603 - one for the program
+    global _journal  # noqa: PLW0603 - there is one for the whole program
     _journal = Path(path)
     if not more:
         atomic.write(_journal, f"{boot_id()}\n", atomic.PRIVATE, lasting=False)

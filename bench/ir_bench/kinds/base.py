@@ -34,7 +34,7 @@ class Kind:
     full_speed = ""  # the measure for the proofs of the quota and of the generator's ceiling
     glance = ()  # measures whose medians appear in the summary, without verdicts
     losses = ()  # ratios within one guest that are certainly below 1: a proof that the run detects losses
-    beside = {}  # {measure: (related measure, text with {:.2f})}: the remark to print where the related measure differs
+    beside = {}  # {measure: (related measure, remark)}; the remark is printed when the related measure differs
 
     def check(self, parameters):
         """Raises ValueError for invalid values."""
@@ -57,7 +57,7 @@ class Kind:
         return []
 
     def stretches(self, scouted):
-        """Returns {prefix of measures' names, such as "fixed": what was measured under it}."""
+        """Returns {prefix of measures' names, such as "fixed": description of these measures}."""
         return {}
 
     def alike(self, scouted):

@@ -91,7 +91,7 @@ class Kind(pipeline.Kind):
     Sample = Sample
     parameters = {**{key: pipeline.Kind.parameters[key] for key in ("topology", "documents", "graph", "formats", "via", "motes",
                                                                       "records")},
-                  "seconds": NUMBER,  # that each amount is repeated for
+                  "seconds": NUMBER,  # each amount is repeated for this time
                   "broker_messages": int, "broker_clients": int, "documents_count": int, "documents_clients": int,
                   "graph_count": int, "worker_observations": int}
     measures = {"per_second": Measure("a second", "/s", 0, "higher"),

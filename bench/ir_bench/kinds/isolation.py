@@ -155,7 +155,7 @@ class Kind(base.Kind):
                 raise ValueError(f"stressor '{pair['stressor']}' must be one of {', '.join(stress.STRESSORS)}")
             known = [name for name, (against, _) in LEVERS.items() if against == pair["stressor"]]
             if unknown := [lever for lever in pair["levers"] if lever not in known]:
-                raise ValueError(f"lever '{unknown[0]}': those against {pair['stressor']} are {', '.join(known)}")
+                raise ValueError(f"lever '{unknown[0]}': the levers against {pair['stressor']} are {', '.join(known)}")
 
     def stretches(self, scouted):
         found = {}

@@ -17,7 +17,7 @@ DRAIN_SECONDS = 30
 # Number of observations that the first scouting sends at full speed, by document store; they take some seconds.
 SCOUT_OBSERVATIONS = {"sqlite": 200000, "mongodb": 40000}
 KEPT = "kept"  # the generator's verdict on a rate (loadgen/README.md)
-FLUSHES_APART = 2  # a factor; if a guest's flushes do not reach the disk, it differs by much more
+FLUSHES_APART = 2  # largest allowed ratio of flushes; if a guest's flushes do not reach the disk, it is far exceeded
 CROWDED = 0.75  # share of the processors; where more of them are busy, latency is mostly waiting (bench/README.md)
 GENERATOR = ROOT / "out" / "release"  # the same for all compared builds
 
@@ -83,8 +83,8 @@ class Sample(sample.Sample):
         self.burst("full", 99, self.scouted["full_observations"])
 
     def burst(self, name, seed, observations):
-        """Sends that many observations as fast as they are accepted. NAME.rate is observations per second until the
-        last is acknowledged."""
+        """Sends a fixed number of observations as fast as they are accepted. The measure NAME.rate is their number
+        divided by the time until the last one is acknowledged."""
         messages = observations // self.slower // self.parameters["records"]
         summary = self.measured(name, seed, "--rate=0", f"--messages={messages}")
         if not summary["complete"]:

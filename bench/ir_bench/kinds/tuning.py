@@ -62,9 +62,9 @@ class Kind(base.Kind):
                 raise ValueError(f"load '{unknown[0]}' must be one of {', '.join(known)}")
 
     def subjects(self, experiment, platforms, profiles):
-        """Each platform with its default (the first platform twice), and with every profile, which is compared with
-        that default. Bare metal is included only if no other platform is. If profiles were named, only those are
-        used."""
+        """Each platform with its default profile (the first platform twice), and with every other profile. Each profile
+        is compared with the default of its platform. Bare metal is included only if no other platform is. If profiles
+        were named, only those are used."""
         meant = {each["name"]: each["loads"] for each in experiment.parameters["profiles"]}
         chosen = [name for name in profiles if name in meant] or list(meant)
         every = {"loads": list(dict.fromkeys(load for name in chosen for load in meant[name]))}

@@ -44,7 +44,7 @@ class Place:
 class Tool:
     programs = ()  # the sheet of likeness has their versions and checksums
     options = {}  # {key: type}, all required
-    gives = ()  # of MEASURES
+    gives = ()  # the measures that it gives: names from MEASURES
     first_amount = 0  # where the search for the fixed amount starts; 0: the tool runs for a given time
     reaches_disk = False  # its figures are valid only if its writes reach the disk
     needs_peer = False

@@ -81,7 +81,8 @@ class Ioping(Tool):
         return f"ioping -B -D -i 0 -w {options['seconds']} data"
 
     def parse(self, text, options):
-        """ioping(1), RAW STATISTICS: requests, their time in ns, requests/s, bytes/s, shortest, mean, longest, deviation …"""
+        """Parses a line of ioping's raw statistics: requests, their time in ns, requests/s, bytes/s, shortest, mean,
+        longest, deviation … (ioping(1), RAW STATISTICS)."""
         words = text.split()
         if len(words) < 8 or not all(word.replace(".", "").isdigit() for word in words):
             raise OutputError(f"ioping: {text[-300:]!r}")

@@ -1,5 +1,5 @@
-"""Proves that data synced by a guest is on the host's disk: a guest's fdatasync must increase the disk's count of
-flushes as one on bare metal does (/proc/diskstats, since Linux 5.5)."""
+"""Proves that data that a guest syncs is on the host's disk: fdatasync in a guest must cause as many disk flushes as
+fdatasync on bare metal. The kernel counts flushes in /proc/diskstats, since Linux 5.5."""
 
 import statistics
 import time

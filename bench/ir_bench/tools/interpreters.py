@@ -37,7 +37,7 @@ class Pyperformance(Tool):
 
 
 class Php(Tool):
-    """Zend/bench.php of PHP's sources, `amount` times."""
+    """Runs Zend/bench.php of PHP's sources `amount` times."""
 
     programs = ("php",)
     options = {"seconds": int}

@@ -8,8 +8,8 @@ import json
 
 from .base import OutputError, Tool, number
 
-BUSY_PERCENT = 90  # share of one processor, which is all that one stream can use
-HOST_BUSY = 0.9  # share of all processors of the host
+BUSY_PERCENT = 90  # from this share on, the one processor that a stream can use counts as the limit
+HOST_BUSY = 0.9  # from this share on, the host's processors count as the limit
 
 
 class Iperf(Tool):

@@ -22,7 +22,7 @@ from .base import MEASURES, OutputError, Place
 
 FOLDER = "/var/lib/river/tools"
 LONGEST_SECONDS = 600
-SHORTEST_SECONDS = 10  # for a fixed amount of work
+SHORTEST_SECONDS = 10  # a fixed amount of work must last at least this long
 ROUNDS = 8
 # The guest prints marks with its clock's time, and the host notes when it sees them. So both clocks measure the same
 # stretch.

@@ -46,7 +46,7 @@ become_river() {
     exec "${drop[@]}" "$@"
 }
 
-# ---- what runs, and with which files ----
+# ---- the running process and its files ----
 
 # Prints when a process started, in the kernel's ticks. Start time and process id together identify a process uniquely.
 start_of() { # PID
@@ -57,8 +57,8 @@ start_of() { # PID
     echo "${20}"
 }
 
-# Prints lines "DIGEST  PATH". The digest is the SHA-256 of our own files, and size and time of large files of other
-# vendors.
+# Prints lines "DIGEST  PATH". The digest of our own files is their SHA-256. Programs of other vendors may be large, so
+# their digest is only the size and the time of the last change.
 digests() { # FILE…
     local each ours=()
     for each in "$@"; do
