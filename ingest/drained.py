@@ -30,7 +30,7 @@ CONNECTIONS = "/api/connections"
 
 
 class Asked(NamedTuple):
-    """The fields of a broker that are needed here; an entry of the list of nodes has them, too."""
+    """The fields of a broker that ask() needs. An entry of the list of nodes also has them."""
 
     name: str
     host: str

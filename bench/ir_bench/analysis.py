@@ -34,7 +34,7 @@ class Compared:
     finding: object = None  # a comparison.Finding; None: no ratio, for the reason in `why`
     why: str = ""
     beside: str = ""  # a remark beside the figure
-    ordinary: bool = True  # compared with the run's reference
+    ordinary: bool = True  # whether `against` is the run's reference
     doubt: str = ""  # the failed proof because of which there is no verdict
     medians: tuple = ()  # (the other subject's, this one's); () if there is no ratio
 

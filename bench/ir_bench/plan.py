@@ -221,7 +221,7 @@ def one_server_lines(network, figures):
     lines = [f"a server as measured, with everything on it: {full.words()} observations/s at full speed"]
     if network.aim > full.low:
         return [*lines, f"{network.aim:,.0f} observations/s exceed that: each role needs its own servers"]
-    lines.append(f"{network.aim:,.0f} are less: one such server does it all, at {network.peak / full.value * 100:.0f} % of "
+    lines.append(f"{network.aim:,.0f} are less: one such server is enough, at {network.peak / full.value * 100:.0f} % of "
                  "its throughput at the highest rate; the rest of this plan puts each role on its own servers")
     try:
         cost = forecast.foretell(figures.curves("guest_cpu_us"), network.peak)

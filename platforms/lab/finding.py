@@ -38,7 +38,7 @@ def mounted_root():
 
 
 def program(name, group, required=True):
-    """Checks for a program of a group of tools/install."""
+    """Checks that a program is installed. The remedy names the group of tools/install that has it."""
     return look(f"program {name}", shutil.which(name) is not None, "not installed", command.install(group), required)
 
 

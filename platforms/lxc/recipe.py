@@ -81,7 +81,7 @@ class Recipe(Container):
     # ---- parts of a guest ----
 
     def monitor(self, guest):
-        """The id of the LXC process that waits for the container's end."""
+        """The id of the container's monitor: the LXC process that waits for its end."""
         return Group(f"{self.group(guest).path}-monitor")
 
     def roots_of(self, guest):

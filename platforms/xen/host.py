@@ -63,7 +63,7 @@ def find_device_model():
 
 
 def find_namespace(netns):
-    """Requires the host's own network namespace, because the kernel's back ends always appear there."""
+    """Checks that the lab uses the host's own network namespace: Xen's network interfaces always appear there."""
     return look("network namespace", not netns, "Xen's interfaces appear only in the host's own network namespace",
                 "do not use --netns and IR_LAB_NETNS")
 

@@ -45,7 +45,7 @@ def test_the_arithmetic_is_shown():
     assert "= 233 observations/s" in text
     assert "× 3 = 700 observations/s" in text
     assert "÷ 0.5 = 1,400 observations/s" in text
-    assert "one such server does it all, at 1 % of its throughput" in text
+    assert "one such server is enough, at 1 % of its throughput" in text
     # 233.3 × 86,400 × 365 × 300 B ÷ 0.7 = 2.87 TiB
     assert re.search(r"documents: 233/s × 86,400 s × 365 days × (299|300|301) \(.*= 2\.9 TiB", text)
 

@@ -108,7 +108,7 @@ class Sample(sample.Sample):
         return True
 
     def life(self):
-        """Runs every verb once, on a guest without roles that has written something."""
+        """Runs every verb once. The guest has no roles, and has written some data to its disk."""
         self.timed("provision", verbs.provision, self.asked("one"))
         self.timed("boot", verbs.boot, "one")
         self.run_in("one", WRITE, self.parameters["written_mib"] * MIB)
