@@ -71,8 +71,8 @@ static void follow_brackets(ir_packs_t *packs, char c) {
     }
 }
 
-/* Whether a pack ends with this byte, a line feed, or ended before it. A string never continues on
- * the next line. */
+/* Whether the pack ends with this byte, a line feed, or has ended before it. A JSON string cannot
+ * contain a line feed, so a line feed also ends a broken string. */
 static bool ends_at(ir_packs_t *packs, char c) {
     if (c == '\n') {
         packs->line++;
@@ -103,7 +103,7 @@ static bool search(ir_packs_t *packs) {
     return false;
 }
 
-/* Returns the bytes that were searched, as a pack. */
+/* Returns the bytes up to here as a pack. */
 static void take(ir_packs_t *packs, ir_pack_text_t *pack) {
     const char *bytes = packs->buffer + packs->begin;
     size_t size = packs->searched;

@@ -13,7 +13,7 @@
 
 /* ---- one value ---- */
 
-/* Smaller integers are outside of the accepted years in every unit. */
+/* Smaller integers are outside of the accepted years, whatever their unit. */
 static bool integer_of(const amqp_field_value_t *value, int64_t *integer) {
     switch (value->kind) {
     case AMQP_FIELD_KIND_I64:

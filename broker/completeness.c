@@ -16,8 +16,8 @@ ir_partition_set_t ir_completeness_held(const ir_consumer_t *consumer) {
     return held;
 }
 
-/* The partitions without a known consumer. With `own_too`, also this worker's partitions that it
- * does not consume yet. */
+/* Returns the partitions that no known worker consumes. With `own_too`, adds this worker's
+ * partitions that it does not consume yet. */
 static ir_partition_set_t lacking_set(const ir_consumer_t *consumer, bool own_too) {
     ir_partition_set_t lacking = {{0}};
     for (unsigned i = 0; i < consumer->n_partitions; i++) {

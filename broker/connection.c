@@ -27,7 +27,7 @@
 
 typedef struct ir_broker_address {
     struct amqp_connection_info info;
-    char place[160]; /* host:port/vhost as user, for messages */
+    char place[160]; /* For messages: host:port/vhost as user */
 } ir_broker_address_t;
 
 static size_t count_uris(const char *uri) {
@@ -77,8 +77,8 @@ static ir_status_t parse_target(const ir_broker_options_t *options, size_t index
     return IR_OK;
 }
 
-/* The library checks only host names. For an address OpenSSL checks that the certificate contains
- * it (subjectAltName, RFC 5280). */
+/* The library checks only host names. If the broker is given by an address, OpenSSL must check that
+ * the certificate contains it (subjectAltName, RFC 5280). */
 static void verify_host(amqp_socket_t *socket, const char *host) {
     X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(amqp_ssl_socket_get_context(socket));
     amqp_ssl_socket_set_verify_peer(socket, 1);
@@ -152,7 +152,8 @@ static amqp_table_entry_t flag_entry(const char *name) {
     return entry;
 }
 
-/* librabbitmq 0.11 does not itself announce consumer cancellation and connection.blocked. */
+/* Tells the broker at login what this client understands. librabbitmq 0.11 does not do so for
+ * consumer cancellation and connection.blocked. */
 static amqp_rpc_reply_t login(amqp_connection_state_t connection,
                               const ir_broker_options_t *options,
                               const ir_broker_address_t *target) {
@@ -201,8 +202,8 @@ static struct timeval interval(int64_t ns) {
     return (struct timeval){.tv_sec = ns / IR_SECOND_NS, .tv_usec = ns % IR_SECOND_NS / 1000};
 }
 
-/* The library sends without a time limit. This makes the kernel give up on a peer that accepts
- * nothing. */
+/* The library sends without a time limit. This makes the kernel break the connection to a peer that
+ * accepts nothing. */
 static void bound_sending(int fd, const ir_broker_options_t *options) {
     int64_t longest_ns = options->heartbeat_s * 2 * IR_SECOND_NS;
     if (longest_ns < options->timeout_ns) {
@@ -319,8 +320,8 @@ ir_status_t ir_broker_host(const ir_broker_options_t *options,
 
 int ir_broker_take_heartbeat(amqp_connection_state_t connection) {
     const int seconds = amqp_get_heartbeat(connection);
-    /* The library aborts when called in the middle of a frame. In that case it keeps its own
-     * heartbeats, in addition to the caller's. */
+    /* Switches off the library's own heartbeats. In the middle of a frame the library would abort,
+     * so then both it and the caller send heartbeats. */
     if (amqp_release_buffers_ok(connection)) {
         (void)amqp_tune_connection(connection, amqp_get_channel_max(connection),
                                    amqp_get_frame_max(connection), 0);

@@ -91,7 +91,7 @@ static void check_answers(ir_consumer_t *consumer) {
     }
 }
 
-/* Starts a trial of the next suspected queue that is due. The queues take turns. */
+/* Starts a trial of the next suspected queue that is due; suspected queues take turns. */
 static void try_suspects(ir_consumer_t *consumer) {
     const int64_t now_ns = ir_clock_monotonic();
     if (!ir_consumer_connected(consumer) || consumer->stopping) {
@@ -108,8 +108,9 @@ static void try_suspects(ir_consumer_t *consumer) {
     }
 }
 
-/* If the connection ended with a protocol error, the queue may hold an undeliverable message. The
- * queue answers again once the broker has taken it aside (ingest/take-aside.erl). */
+/* If the connection ended with a protocol error, the queue may hold an undeliverable message.
+ * The queue can be consumed again once the broker has taken that message aside
+ * (ingest/take-aside.erl). */
 static void on_tried(void *context, unsigned number, const ir_error_t *why) {
     ir_consumer_t *consumer = context;
     if (why != NULL && why->status == IR_ERR_PROTOCOL) {
@@ -169,8 +170,8 @@ static void on_refused(void *context, const ir_error_t *error) {
     ir_consumer_warn(context, error->text);
 }
 
-/* All workers receive this. The worker that holds the partition counts the message and consumes
- * again at once. */
+/* All workers receive this announcement. The worker that holds the partition counts the message,
+ * and consumes the partition again at once. */
 static void on_set_aside(void *context, unsigned partition, ir_view_t what) {
     ir_consumer_t *consumer = context;
     if (partition < consumer->n_partitions && ir_presence_owns(consumer->presence, partition)) {

@@ -8,9 +8,9 @@
 #define FRAME_HEADER_SIZE 7
 #define FRAME_EXTRA_SIZE (FRAME_HEADER_SIZE + 1)
 #define CONTENT_HEADER_SIZE 12 /* class, weight, body size */
-/* Room for exchange and routing key of 255 bytes each, and the rest of the method. */
+/* Room for an exchange and a routing key of 255 bytes each, and for the rest of the method. */
 #define METHOD_SIZE_MAX 600
-/* Room for flags, short strings, lengths and types, in addition to the headers' texts. */
+/* Room for flags, short strings, lengths and types, in addition to the texts of the headers. */
 #define HEADERS_EXTRA 2048
 #define SHORT_MAX 255
 
@@ -125,7 +125,7 @@ static char *put_big_endian(char *at, uint64_t value, int bytes) {
     return at;
 }
 
-/* Completes a frame: its `size` bytes follow the header at `at`. Writes header and end. */
+/* Completes a frame whose `size` bytes follow the header at `at`: writes the header and the end. */
 static char *close_frame(char *at, uint8_t type, amqp_channel_t channel, size_t size) {
     at = put_big_endian(at, type, 1);
     at = put_big_endian(at, channel, 2);
@@ -133,7 +133,7 @@ static char *close_frame(char *at, uint8_t type, amqp_channel_t channel, size_t 
     return put_big_endian(at, AMQP_FRAME_END, 1);
 }
 
-/* Returns NULL when it does not fit. */
+/* Returns NULL when the text does not fit. */
 static char *put_method(char *at, const ir_publication_t *publication, amqp_channel_t channel) {
     amqp_basic_publish_t publish = {
         .exchange = amqp_cstring_bytes(publication->exchange),

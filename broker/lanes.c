@@ -7,12 +7,12 @@
 #include <stdlib.h>
 
 #define SETUP_CHANNEL 1
-#define TURN_NS (20 * IR_MILLISECOND_NS) /* after this time, timers and requests get their turn */
+#define TURN_NS (20 * IR_MILLISECOND_NS) /* limit for a turn, so that timers are not delayed */
 #define SOON_NS (10 * IR_SECOND_NS)
 #define BREAKS                                                                                     \
     2                     /* after this many consecutive breaks, each partition gets its own       \
                            * connection */
-#define APART_PREFETCH 64 /* the number that ingest/take-aside.erl examines */
+#define APART_PREFETCH 64 /* take-aside.erl examines the same number of messages */
 #define ASIDE_NS (2 * IR_SECOND_NS)
 
 /* ---- frames ---- */
@@ -165,8 +165,9 @@ static void on_up(void *context) {
 static ir_consumer_lane_t *open_lane(ir_consumer_t *consumer, ir_consumer_lane_t *lane,
                                      unsigned first, unsigned count, ir_error_t *error);
 
-/* The broker breaks the connection because of a message that it cannot encode (541), or that the
- * library cannot read. It keeps the message, so the next connection ends in the same place. */
+/* The broker breaks the connection because of a message that it cannot encode (541), or the message
+ * is one that the library cannot read. The broker keeps the message, so the next connection breaks
+ * in the same way. */
 static bool broke_again(ir_consumer_lane_t *lane, const ir_error_t *error) {
     if (lane->up_ns != 0) {
         const bool soon = ir_clock_monotonic() - lane->up_ns < SOON_NS;
@@ -175,8 +176,9 @@ static bool broke_again(ir_consumer_lane_t *lane, const ir_error_t *error) {
     return lane->up_ns != 0 && lane->breaks >= BREAKS;
 }
 
-/* Gives each partition its own connection, to find out which one holds the message while the others
- * go on. The separate connections stay: a queue that got one such message may get another. */
+/* Gives each partition its own connection, to find out which one holds the message. The other
+ * partitions continue. The separate connections stay, because a queue that got one such message may
+ * get another. */
 static void set_apart(ir_consumer_t *consumer, ir_consumer_lane_t *lane) {
     lane->breaks = 0;
     ir_consumer_warn(consumer, IR_TEXT_UNDELIVERABLE);
@@ -188,14 +190,14 @@ static void set_apart(ir_consumer_t *consumer, ir_consumer_lane_t *lane) {
         ir_consumer_lane_t *own = calloc(1, sizeof *own);
         if (own == NULL || open_lane(consumer, own, i, 1, &error) == NULL) {
             free(own);
-            continue; /* this partition stays on the shared connection */
+            continue; /* this partition keeps using the shared connection */
         }
         consumer->apart[i] = own;
     }
 }
 
-/* Asks the brokers to take the message aside (ingest/take-aside.erl). Meanwhile nobody else may
- * consume the queue. */
+/* Asks the brokers to take the message aside (ingest/take-aside.erl). Meanwhile the queue must have
+ * no other consumer. */
 static void ask_aside(ir_consumer_t *consumer, const ir_consumer_lane_t *lane,
                       const ir_error_t *why) {
     ir_partition_t *partition = &consumer->partitions[lane->first];

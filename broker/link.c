@@ -21,7 +21,7 @@ typedef enum ir_link_state {
     IR_LINK_WAITING,    /* waiting for the end of the back-off */
     IR_LINK_CONNECTING, /* the thread is running and owns `made`, `status` and `made_error` */
     IR_LINK_UP,
-    IR_LINK_FAILED /* `error` says why; the loop closes the connection next */
+    IR_LINK_FAILED /* `error` has the reason; the loop will close the connection */
 } ir_link_state_t;
 
 struct ir_link {
@@ -41,7 +41,7 @@ struct ir_link {
     ir_backoff_t backoff;
 
     struct event *readable; /* on the connection's socket */
-    struct event *soon;     /* unread frames are left, or the connection failed */
+    struct event *soon;     /* frames are left to be read, or the connection failed */
     struct event *heartbeat;
     struct event *wait; /* back-off */
 
@@ -156,7 +156,7 @@ static void hand_out(ir_link_t *link, const amqp_frame_t *frame) {
     amqp_maybe_release_buffers_on_channel(link->connection, frame->channel);
 }
 
-/* Reads at most once from the socket, and passes on the frames of that read. */
+/* Reads from the socket at most once, and passes on the frames of that read. */
 static void read_frames(ir_link_t *link) {
     link->yielded = false;
     do {

@@ -13,7 +13,7 @@ static ir_status_t reply_of(amqp_connection_state_t connection, const char *what
     return ir_broker_reply(amqp_get_rpc_reply(connection), what, error);
 }
 
-/* Exclusive, deleted with the connection, named by the broker. */
+/* Declares an exclusive queue that the broker names and deletes with the connection. */
 static ir_status_t declare(amqp_connection_state_t connection, amqp_channel_t channel,
                            const ir_listen_t *listen, char queue[static IR_LISTEN_QUEUE_SIZE],
                            ir_error_t *error) {

@@ -64,7 +64,7 @@ static void take_out(ir_membership_t *membership, size_t index) {
     membership->members[index] = membership->members[--membership->count];
 }
 
-/* Returns the member's index, or the number of members if it is not one. */
+/* Returns the index of the member; if there is no such member, the number of members. */
 static size_t find(const ir_membership_t *membership, ir_view_t name) {
     size_t i = 0;
     while (i < membership->count && !ir_view_equal(name_of(&membership->members[i]), name)) {
@@ -140,8 +140,8 @@ bool ir_membership_expire(ir_membership_t *membership, int64_t now_ns) {
     return changed;
 }
 
-/* If weights are equal (for different names practically never), the lesser name wins, so that all
- * workers agree. */
+/* If two weights are equal, which practically never happens for different names, the smaller name
+ * wins. So all workers agree. */
 static bool goes_before(const ir_member_t *a, const ir_member_t *b) {
     const size_t shorter = a->size < b->size ? a->size : b->size;
     const int order = memcmp(a->name, b->name, shorter);

@@ -20,9 +20,9 @@
 #define ANNOUNCEMENT_MAX 300
 #define EXPIRY_INTERVALS 4
 #define TICKS_PER_INTERVAL 10
-/* The other workers answer a new one within two ticks, so after three ticks its first view of the
- * set is complete. If it is not, the new worker subscribes, as a waiting consumer, to partitions
- * that another worker holds, and gives them back later. */
+/* The other workers answer a new one within two ticks, so after three ticks it knows all of them.
+ * If some answer later, the new worker subscribes, as a waiting consumer, to partitions that others
+ * hold, and gives these back afterwards. */
 #define FIRST_TICKS 3
 #define CHANGE_TICKS 2
 #define PROCESS_SIZE 16
@@ -47,19 +47,19 @@ struct ir_presence {
     bool wanted;          /* an announcement is due soon */
     char process[PROCESS_SIZE + 1];
     ir_partition_set_t held;
-    char fault[sizeof(((ir_error_t *)0)->text)]; /* valid until this worker receives its own
-                                                  * announcement again */
-    int64_t expire_after_ns; /* no worker counts as gone before this time, because the others could
-                              * not be heard */
-    bool settled;            /* has listened for three ticks since the start */
+    char fault[sizeof(((ir_error_t *)0)->text)]; /* why the others cannot be heard; cleared when
+                                                  * this worker receives its own announcement */
+    int64_t expire_after_ns; /* no worker is considered gone before this time, because the others
+                              * could not be heard */
+    bool settled;            /* whether it has listened for three ticks since the start */
     int64_t settle_ns;       /* when the pending change takes effect; 0: none pending */
     bool left;
 };
 
 /* ---- announcing ---- */
 
-/* Another worker may have deleted and recreated the exchange; without its binding this worker would
- * hear nothing. */
+/* Another worker may have deleted and re-created the exchange. Without a new binding, this worker
+ * would hear nothing. */
 static int bind_again(const ir_presence_t *presence, amqp_connection_state_t connection) {
     amqp_queue_bind_t bind = {.queue = amqp_cstring_bytes(presence->queue),
                               .exchange = amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
@@ -102,8 +102,8 @@ static bool announcement_due(const ir_presence_t *presence, int64_t now_ns) {
 
 /* ---- hearing ---- */
 
-/* Schedules the pending change. Later changes are added to it but never delay it, so the worker
- * also follows a set that keeps changing. */
+/* Schedules a change of the partitions. Later changes are added to it but never delay it. So this
+ * worker follows even a set of workers that keeps changing. */
 static void settle_after(ir_presence_t *presence, int ticks) {
     if (presence->settle_ns == 0) {
         presence->settle_ns =
@@ -120,8 +120,8 @@ static bool skip_word(ir_view_t *text, const char *word) {
     return true;
 }
 
-/* Reads the second part of the key, which is the set of partitions. The first part is the
- * process. */
+/* Reads the second part of the key, which is the set of partitions. (The first part identifies the
+ * process.) */
 static void hear_held(ir_presence_t *presence, ir_view_t name, ir_view_t key) {
     ir_partition_set_t held;
     if (key.size <= PROCESS_SIZE || key.data[PROCESS_SIZE] != ' ' ||

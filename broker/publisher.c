@@ -24,8 +24,8 @@ static void ir_publisher_forget_batch(ir_publisher_t *publisher) {
     publisher->first = publisher->confirms.next;
 }
 
-/* A channel that was opened while a quorum queue had no leader is refused by that queue for ever
- * (RabbitMQ 3.10). A nack does not show whether that is the reason, or a full queue. So a
+/* RabbitMQ 3.10: if a channel was opened while a quorum queue had no leader, that queue refuses all
+ * its messages for ever. A nack does not show whether this is the reason, or a full queue. So a
  * connection with nacks is replaced, but not too often. */
 static bool is_doubtful(const ir_publisher_t *publisher) {
     return publisher->nacks && ir_clock_monotonic() - publisher->connected_ns >= RENEW_NS;
@@ -45,7 +45,7 @@ static bool is_confirmed(const ir_publisher_t *publisher) {
     return !ir_publisher_has_unsent(publisher) && publisher->confirms.open == 0;
 }
 
-/* True when half of the window is free. So another half window can be published before the next
+/* True when half of the window is free, so that half a window can be published before the next
  * wait. */
 static bool is_half_confirmed(const ir_publisher_t *publisher) {
     return publisher->confirms.open <= IR_PUBLISHER_OPEN_MESSAGES / 2 &&
@@ -56,7 +56,7 @@ static bool is_unblocked(const ir_publisher_t *publisher) {
     return !publisher->blocked;
 }
 
-/* A measure of progress: if it does not change within the time-out, the wait ends. */
+/* Measures progress: if the result does not change within the time-out, the wait ends. */
 static uint64_t progress(const ir_publisher_t *publisher) {
     return publisher->confirms.open + (publisher->out.size - publisher->sent);
 }
@@ -87,9 +87,9 @@ static ir_status_t wait_until(ir_publisher_t *publisher, ir_publisher_done_fn do
     return IR_OK;
 }
 
-/* Keeps the connection to a broker that only blocks publishers. The broker confirms the messages
- * once it continues, while each new connection would send them again. `status` is the reason why
- * the batch ended. */
+/* Keeps the connection to a broker that only blocks publishers: it confirms the messages once it
+ * continues. With a new connection they would be sent again. `status` is the reason why the batch
+ * ended. */
 static ir_outcome_t retry(ir_publisher_t *publisher, ir_status_t status) {
     const bool only_blocks = publisher->blocked && status == IR_ERR_TIMEOUT;
     if (publisher->connection != NULL && !only_blocks) {
@@ -105,8 +105,8 @@ static bool is_quiet(const ir_publisher_t *publisher) {
     return publisher->confirms.open == 0 && publisher->out.size == 0;
 }
 
-/* A broker that does not answer may still accept messages. So this does not wait for the answer; a
- * later refusal closes the connection. */
+/* Does not wait for the answer: a broker that does not answer may still accept messages. If it
+ * refuses later, it closes the connection. */
 static ir_status_t find_exchange(ir_publisher_t *publisher, ir_error_t *error) {
     const int64_t end_ns = publisher->connected_ns + FIND_NS;
     ir_status_t status = IR_OK;
@@ -118,7 +118,8 @@ static ir_status_t find_exchange(ir_publisher_t *publisher, ir_error_t *error) {
     return status;
 }
 
-/* Call before the first message of a batch. Replaces a connection that was closed meanwhile. */
+/* Replaces a connection that was closed since the last batch. Call it before the first message of a
+ * batch. */
 static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     ir_error_t stale;
     if (publisher->connection != NULL && is_quiet(publisher) &&
@@ -132,7 +133,8 @@ static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     return publisher->blocked ? wait_until(publisher, is_unblocked, error) : IR_OK;
 }
 
-/* Call in the middle of a batch. Processes the answers that still arrive, then ends the batch. */
+/* Processes the answers that still arrive, then ends the batch. Call it in the middle of a
+ * batch. */
 static ir_outcome_t renew(ir_publisher_t *publisher, ir_error_t *error) {
     ir_status_t status = wait_until(publisher, is_confirmed, error);
     if (status == IR_OK) {
@@ -189,14 +191,14 @@ static ir_status_t write_plain(ir_publisher_t *publisher, const ir_publication_t
     }
     const ir_status_t sent = ir_publisher_send_some(publisher, error);
     const ir_status_t seen = sent == IR_OK ? look(publisher, 0, error) : sent;
-    /* Callers that receive the result of each message check ir_publisher_full instead of waiting
-     * here. */
+    /* Callers that receive the result of each message do not wait here: they check
+     * ir_publisher_full. */
     return seen == IR_OK && !ir_publisher_answers_singly(publisher)
                ? wait_until(publisher, is_sent, error)
                : seen;
 }
 
-/* The broker's limit on frames is known only once connected. */
+/* The broker's limit on the size of frames is known only after connecting. */
 static bool can_go(const ir_publisher_t *publisher, const ir_publication_t *publication,
                    ir_error_t *error) {
     return ir_frames_check(publication, publisher->frame_max, error) == IR_OK &&
@@ -369,8 +371,8 @@ void ir_publisher_free(ir_publisher_t *publisher) {
     if (publisher == NULL) {
         return;
     }
-    /* A close must not be sent in the middle of a frame, and a broker that blocks does not read
-     * it. */
+    /* A close must not be sent in the middle of a frame. A broker that blocks publishers would not
+     * read it. */
     if (publisher->connection != NULL && publisher->sent == 0 && !publisher->blocked) {
         ir_broker_disconnect(publisher->connection);
         publisher->connection = NULL;

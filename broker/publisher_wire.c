@@ -77,8 +77,8 @@ ir_status_t ir_publisher_connect(ir_publisher_t *publisher, ir_error_t *error) {
 
 /* ---- the broker's answers ---- */
 
-/* Open messages of an earlier batch count as open messages of this one. The broker sends a
- * basic.return before the confirm of its message, so all earlier confirms are final. */
+/* Messages of an earlier batch that are still open now belong to this batch. The broker sends a
+ * basic.return before the confirm of the same message, so what was confirmed earlier is final. */
 uint64_t ir_publisher_count_settled(const ir_publisher_t *publisher) {
     const uint64_t unsettled = publisher->confirms.next - ir_confirms_oldest(&publisher->confirms);
     if (publisher->nacked > 0 || publisher->returned > 0) {
@@ -91,7 +91,7 @@ bool ir_publisher_answers_singly(const ir_publisher_t *publisher) {
     return publisher->answers.on_answer != NULL;
 }
 
-/* Messages of an earlier batch were given up: ignore their answers. */
+/* The earlier batch was given up, so its answers are ignored. */
 static void tell_answer(const ir_publisher_t *publisher, uint64_t tag, void *ticket,
                         bool confirmed) {
     if (ir_publisher_answers_singly(publisher) && tag >= publisher->first) {
@@ -177,7 +177,7 @@ static ir_status_t take_frame(ir_publisher_t *publisher, const amqp_frame_t *fra
     if (frame->channel == 0) {
         return ir_broker_control(publisher->connection, frame, &publisher->blocked, error);
     }
-    /* The content of a returned message is ignored. */
+    /* Ignores the content of a returned message. */
     return frame->frame_type == AMQP_FRAME_METHOD
                ? take_method(publisher, &frame->payload.method, error)
                : IR_OK;
@@ -262,7 +262,8 @@ static ir_status_t keep_alive(ir_publisher_t *publisher, ir_error_t *error) {
         return ir_error_set(error, IR_ERR_CONNECT, "RabbitMQ was silent for two heartbeats (%d s)",
                             2 * publisher->heartbeat_s);
     }
-    /* While bytes are unsent, no heartbeat is needed: the broker will read those first. */
+    /* While bytes are unsent, no heartbeat is needed: the broker will receive those bytes
+     * instead. */
     return now_ns - publisher->wrote_ns >= interval_ns / 2 && !ir_publisher_has_unsent(publisher)
                ? send_heartbeat(publisher, error)
                : IR_OK;

@@ -15,7 +15,7 @@ static ir_status_t open_channel(amqp_connection_state_t connection, amqp_channel
                : ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
 }
 
-/* Checks that the broker closed the channel, as intended, and did not accept what it should
+/* Checks that the broker closed the channel, as it should, and did not accept what it must
  * refuse. */
 static ir_status_t judge(amqp_connection_state_t connection, const char *what, ir_error_t *error) {
     const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection);
@@ -35,7 +35,8 @@ static ir_status_t judge(amqp_connection_state_t connection, const char *what, i
     return status == IR_ERR_REFUSED ? IR_OK : status;
 }
 
-/* The broker refuses a priority that is not a number, but only to users that may read the queue. */
+/* The broker refuses a priority that is not a number. But it first checks the permissions, so only
+ * users that may read the queue get this answer. */
 static ir_status_t try_consuming(amqp_connection_state_t connection, const char *queue,
                                  ir_error_t *error) {
     char what[64];
@@ -53,8 +54,8 @@ static ir_status_t try_consuming(amqp_connection_state_t connection, const char 
     return judge(connection, what, error);
 }
 
-/* The broker refuses an expiration that is not a number, but only to users that may write to the
- * exchange. */
+/* The broker refuses an expiration that is not a number. But it first checks the permissions, so
+ * only users that may write to the exchange get this answer. */
 static ir_status_t try_publishing(amqp_connection_state_t connection, const char *exchange,
                                   ir_error_t *error) {
     char what[64];
@@ -124,7 +125,7 @@ ir_status_t ir_rights_check(amqp_connection_state_t connection, const ir_topolog
     if (status == IR_OK) {
         status = try_rest(connection, topology, complete, error);
     }
-    /* Declares existing objects again, as the worker will; this changes nothing. */
+    /* Declares existing objects once more, as the worker will do. This changes nothing. */
     if (status == IR_OK && *complete) {
         status = ir_topology_declare(connection, DECLARE_CHANNEL, topology, error);
     }

@@ -30,8 +30,8 @@ void ir_size_learn(ir_size_bound_t *bound, ir_view_t words) {
     }
 }
 
-/* The broker checks the size first. So if a message is refused because of permissions or a missing
- * exchange, its size was acceptable. */
+/* The broker checks the size first. So if it refuses a message because of missing permissions or a
+ * missing exchange, it accepted the size. */
 static ir_status_t take_reply(ir_size_bound_t *bound, size_t size, amqp_rpc_reply_t reply,
                               ir_error_t *error) {
     if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
@@ -104,7 +104,8 @@ static ir_status_t try_size(ir_size_bound_t *bound, const ir_broker_options_t *o
         status = send_nowhere(connection, size, ir_clock_monotonic() + options->timeout_ns, error);
     }
     if (status == IR_OK) {
-        /* The answer to the message arrives before the reply to this call, or instead of it. */
+        /* The broker's answer to the message arrives before its reply to this call, or instead of
+         * that reply. */
         amqp_channel_flow(connection, CHANNEL, 1);
         status = take_reply(bound, size, amqp_get_rpc_reply(connection), error);
         ir_broker_disconnect(connection);

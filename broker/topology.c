@@ -11,7 +11,7 @@
 #define MQTT_PATTERN IR_ROUTING_PREFIX "#"
 #define ARGUMENTS_MAX 6
 
-/* The permissions of the user `worker` in ingest/definitions.json. */
+/* The permissions that the user `worker` has in ingest/definitions.json. */
 #define RIGHTS_HINT                                                                                \
     "give the user the rights of \"worker\" in ingest/definitions.json: "                          \
     "configure ^(ir\\.|amq\\.gen-), write ^(ir\\.|amq\\.gen-|amq\\.topic$), "                      \
@@ -125,7 +125,8 @@ static ir_status_t declare_exchange(amqp_connection_state_t connection, amqp_cha
     return IR_OK;
 }
 
-/* If the broker refuses an existing queue because its delivery limit differs, reads that limit. */
+/* Reads the delivery limit of a queue that the broker refuses because it exists with another
+ * limit. */
 static bool read_own_limit(amqp_connection_state_t connection, int64_t *limit) {
     static const char current[] = "current is the value '";
     const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection);
@@ -153,8 +154,8 @@ static bool reopen_channel(amqp_connection_state_t connection, amqp_channel_t ch
            amqp_channel_open(connection, channel) != NULL;
 }
 
-/* Accepts a queue that differs only in its delivery limit. The argument cannot be changed any more,
- * and worker/policies.h reports a limit that can drop messages. */
+/* Accepts an existing queue that differs only in its delivery limit, which can no longer be
+ * changed. worker/policies.h reports a limit that can drop messages. */
 static bool take_as_it_is(amqp_connection_state_t connection, amqp_channel_t channel,
                           const char *name, const ir_arguments_t *arguments) {
     ir_arguments_t again = *arguments;
@@ -214,7 +215,8 @@ static ir_status_t bind_mqtt(amqp_connection_state_t connection, amqp_channel_t 
     return IR_OK;
 }
 
-/* A queue beyond the last partition would still receive messages, and nobody would consume them. */
+/* A queue beyond the last partition would still receive messages, but no worker would consume
+ * them. */
 ir_status_t ir_topology_check(amqp_connection_state_t connection, amqp_channel_t channel,
                               const ir_topology_t *topology, ir_error_t *error) {
     char name[32];

@@ -23,7 +23,8 @@ static bool is_mine(const ir_watch_t *watch, unsigned object) {
     return ir_partition_set_has(&watch->mine, ir_topology_object_partition(object));
 }
 
-/* The object at that position of the list; the number of objects when the list is shorter. */
+/* Returns the object at that position of the list; if the list is shorter, the number of
+ * objects. */
 static unsigned object_at(const ir_watch_t *watch, unsigned place) {
     const unsigned count = ir_topology_objects(watch->topology);
     unsigned object = 0;
@@ -54,7 +55,7 @@ static int send_objects(ir_watch_t *watch, amqp_connection_state_t connection,
     return sent;
 }
 
-/* Binds queues before exchanges, so that MQTT messages find the queues bound. */
+/* Binds queues before exchanges, so that the queues are bound before MQTT messages can arrive. */
 static int send_bindings(ir_watch_t *watch, amqp_connection_state_t connection,
                          amqp_channel_t channel, unsigned most) {
     const unsigned count = ir_topology_objects(watch->topology);
@@ -70,7 +71,7 @@ static int send_bindings(ir_watch_t *watch, amqp_connection_state_t connection,
     return sent;
 }
 
-/* All maintained objects exist again. The re-created ones have no bindings yet. */
+/* All maintained objects exist again. Those that were re-created have no bindings yet. */
 static int end_asking(ir_watch_t *watch, amqp_connection_state_t connection, amqp_channel_t channel,
                       int64_t now_ns) {
     watch->asked_ns = now_ns;
@@ -124,7 +125,8 @@ static ir_watch_event_t sent_or_broken(int sent, ir_watch_news_t *news) {
     return sent == AMQP_STATUS_OK ? IR_WATCH_NOTHING : IR_WATCH_BROKEN;
 }
 
-/* Records the missing object and queries it again at once. All objects queried before it exist. */
+/* Records the missing object and asks for it again at once. All objects asked for before it
+ * exist. */
 static ir_watch_event_t closed(ir_watch_t *watch, const amqp_method_t *method, int64_t now_ns,
                                ir_watch_news_t *news) {
     const bool asking = watch->state == IR_WATCH_ASKING;
@@ -138,7 +140,7 @@ static ir_watch_event_t closed(ir_watch_t *watch, const amqp_method_t *method, i
     const unsigned object = object_at(watch, watch->answered);
     watch->doubtful = true;
     if (!asking || object >= ir_topology_objects(watch->topology)) {
-        /* This worker's own object exists. The missing object belongs to another worker, which will
+        /* This worker's own objects exist. The missing one belongs to another worker, which will
          * re-create it. */
         watch->not_before_ns = now_ns - watch->asked_ns < TURN_NS ? now_ns + TURN_NS : 0;
         return IR_WATCH_NOTHING;

@@ -11,7 +11,8 @@ static ir_status_t status_of(int code) {
     return code == Z_MEM_ERROR ? IR_ERR_MEMORY : IR_ERR_SYNTAX;
 }
 
-/* Size of one output step. One extra byte beyond the limit shows whether more data would follow. */
+/* Size of one output step. The step that reaches the limit has one byte more, which shows whether
+ * more data would follow. */
 static int expand_some(z_stream *stream, size_t left, ir_buffer_t *out) {
     const size_t room = left + 1 < STEP ? left + 1 : STEP;
     if (!ir_buffer_reserve(out, room)) {

@@ -29,7 +29,7 @@ static size_t slot_of(int sub_bits, int64_t value) {
     return (size_t)(group + 1) * half + (size_t)(value >> group) - half;
 }
 
-/* The largest value that belongs to the slot. */
+/* Returns the largest value that belongs to the slot. */
 static int64_t highest_of(int sub_bits, size_t slot) {
     const size_t half = (size_t)1 << (sub_bits - 1);
     if (slot < 2 * half) {
@@ -107,7 +107,7 @@ double ir_histogram_mean(const ir_histogram_t *histogram) {
     return histogram->total > 0 ? histogram->sum / (double)histogram->total : 0;
 }
 
-/* The slot's highest value, limited to the largest value recorded. */
+/* Returns the slot's highest value, but not more than the largest value recorded. */
 static int64_t reported(const ir_histogram_t *histogram, size_t slot) {
     const int64_t value = highest_of(histogram->sub_bits, slot);
     return value < histogram->max ? value : histogram->max;

@@ -21,7 +21,7 @@ typedef struct reading {
     void *context;
     ir_fault_list_t *faults;
     unsigned line;
-    bool in_order; /* the line is empty, a comment or a section, or was accepted */
+    bool in_order; /* IR_OK if the line is empty, a comment or a section, or was accepted */
     bool section_is_wrong;
     char wrong_section[SECTION_SIZE]; /* the last one of these */
     ir_arena_t *arena;
@@ -78,8 +78,7 @@ static char *next_line(char *out, int size, void *stream) {
     }
     reading->line++;
     const bool cut = strchr(out, '\n') == NULL && !feof(reading->file);
-    if (cut && strlen(out) + 1 < (size_t)size) { /* not a text file: the other lines are not
-                                                  * reported */
+    if (cut && strlen(out) + 1 < (size_t)size) { /* not a text file: reports no further lines */
         add(reading, IR_ERR_USAGE, "there is a NUL byte; if the file is UTF-16, save it as UTF-8");
         return NULL;
     }

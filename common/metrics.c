@@ -269,7 +269,8 @@ static double seconds(struct timeval time) {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-/* The entries of /proc/self/fd, without ".", ".." and the one that reads it. */
+/* Counts the entries of /proc/self/fd, without ".", ".." and the descriptor that reads the
+ * folder. */
 static unsigned open_descriptors(void) {
     DIR *directory = opendir("/proc/self/fd");
     unsigned count = 0;

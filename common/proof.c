@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOGETHER 64   /* maximum number of suspects proved side by side */
-#define SPLITS_MAX 48 /* parts still to be put: one for each halving; 2^32 items need 32 */
-#define STUCK_MAX 3   /* maximum number of consecutive joint puts without fewer suspects */
+#define TOGETHER 64   /* maximum number of suspects (refused items) proved side by side */
+#define SPLITS_MAX 48 /* unfinished parts: one for each halving, 32 for 2^32 items */
+#define STUCK_MAX 3   /* how many joint puts in a row may fail to reduce the suspects */
 #define ROUNDS_MAX (4 * IR_PROOF_TRIES)
 #define PAUSE_NS (IR_PROOF_SPREAD_NS / (IR_PROOF_TRIES - 1) + IR_MILLISECOND_NS)
 
@@ -81,8 +81,8 @@ static ir_outcome_t control(const ir_proof_work_t *work, const ir_answer_t *answ
 
 /* ---- one item alone ---- */
 
-/* OK: the item is durable, or its refusal is certain and noted. REFUSED: `answer` holds the
- * server's answer. */
+/* Puts one item. OK: it is durable, or its refusal is certain and recorded. REFUSED: `answer` holds
+ * the server's answer. */
 static ir_outcome_t put_alone(const ir_proof_work_t *work, uint32_t item, ir_answer_t *answer) {
     ir_suspects_t alone = {.work = work};
     *answer = (ir_answer_t){.code = 0};
@@ -121,8 +121,8 @@ static ir_outcome_t try_item(const ir_proof_work_t *work, uint32_t item, ir_proo
                                                                    : IR_OUTCOME_OK;
 }
 
-/* Waits for the next round; the last one began at `begun_ns`. RETRY when the owner has given up the
- * proof. */
+/* Waits for the next round; the last one began at `begun_ns`. RETRY when the owner has abandoned
+ * the proof. */
 static ir_outcome_t pause_after(int64_t begun_ns, const ir_proof_work_t *work, ir_error_t *error) {
     ir_clock_sleep(begun_ns + PAUSE_NS - ir_clock_monotonic());
     if (work->given_up == NULL || !atomic_load(work->given_up)) {

@@ -16,9 +16,9 @@
 
 typedef enum ir_reload_state {
     IR_RELOAD_IDLE,
-    IR_RELOAD_LOADING,  /* the thread is running and owns `made`, `status` and `error` */
-    IR_RELOAD_RETIRING, /* swapped, but `old` is still in use */
-    IR_RELOAD_FREEING   /* the thread is running and owns `old` */
+    IR_RELOAD_LOADING,  /* the thread is running; it owns `made`, `status` and `error` */
+    IR_RELOAD_RETIRING, /* the new object is in use, but somebody still uses `old` */
+    IR_RELOAD_FREEING   /* the thread is running; it owns `old` */
 } ir_reload_state_t;
 
 struct ir_reload {

@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Only whole batches pass through here, at most a few hundred a second. A mutex is fast enough for
- * that and simple. */
+/* Only whole batches pass through a ring, at most a few hundred per second. For that a mutex is
+ * fast enough, and simple. */
 struct ir_ring {
     pthread_mutex_t lock;
     pthread_cond_t pushed;
@@ -124,7 +124,7 @@ void ir_ring_close(ir_ring_t *ring) {
     pthread_mutex_unlock(&ring->lock);
 }
 
-/* The ring is const although this locks it: the lock is not part of its value. */
+/* The ring is const here although the lock changes: the lock is not part of the ring's value. */
 bool ir_ring_closed(const ir_ring_t *ring) {
     ir_ring_t *locked = (ir_ring_t *)ring;
     pthread_mutex_lock(&locked->lock);

@@ -34,7 +34,7 @@ static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_e
     return IR_OK;
 }
 
-/* Places for faults that are not in the file: they sort after its lines. */
+/* Sort keys of faults that are not in the file, so that they come after the faults of the file. */
 #define PLACE_ENVIRONMENT ((uint64_t)1 << 32)
 #define PLACE_COMMAND_LINE ((uint64_t)2 << 32)
 
@@ -59,7 +59,7 @@ static const char *const all_sections[] = {"common",
 #include "common/program_names.inc"
                                            NULL};
 
-/* Whether the name is in the list; otherwise finds the most similar one. */
+/* Returns whether the name is in the list. If not, finds the most similar one. */
 static bool is_one_of(const char *const *names, const char *name, ir_nearest_t *nearest) {
     *nearest = ir_nearest(ir_view_text(name));
     for (; *names != NULL; names++) {
@@ -138,8 +138,8 @@ static void environment_name(const char *name, char out[static ENVIRONMENT_NAME_
     }
 }
 
-/* Once a password is read, it remains neither in /proc/PID/environ nor visible to child
- * processes. */
+/* Erases a password from the environment once it is read, so that neither /proc/PID/environ nor
+ * child processes have it. */
 static void forget_password(const ir_setting_t *setting, const char *name, char *value) {
     if (has_password(setting, value)) {
         explicit_bzero(value, strlen(value));
@@ -204,7 +204,7 @@ enum { OPTION_BUILT_IN = FIRST_LONG_VALUE, OPTION_FIRST_SETTING = OPTION_BUILT_I
 typedef struct ir_command_line {
     struct option *options; /* built-in ones first */
     char *letters;
-    bool *given; /* settings from the command line, or from the program's own section of the file */
+    bool *given; /* settings on the command line, or in the program's own section of the file */
     const char *file;
     int asked; /* the built-in option to serve (ir_built_in_t), or 0 */
 } ir_command_line_t;

@@ -135,7 +135,7 @@ static void check_sensor(ir_feed_check_t *check, ir_view_t name, ir_view_t mote,
     }
 }
 
-/* Checks the sensors named in the mapping, even if no row has them. */
+/* Checks the sensors that the mapping names, even those that no row has. */
 static void check_named(ir_feed_check_t *check) {
     for (size_t i = 0; check->registry != NULL && i < check->position->n_values; i++) {
         const ir_map_value_t *value = &check->position->values[i];

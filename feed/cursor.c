@@ -50,7 +50,7 @@ bool ir_cursor_equal(const ir_cursor_t *a, const ir_cursor_t *b) {
 
 /* ---- fingerprints ---- */
 
-/* Returns how much of the file's beginning the fingerprint covers, in whole lines. */
+/* Returns how many bytes of the file's beginning the fingerprint covers, in whole lines. */
 static size_t covered(const char *text, size_t size) {
     size_t end = 0;
     for (int lines = 0; lines < IR_FINGERPRINT_LINES; lines++) {

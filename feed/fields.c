@@ -6,7 +6,7 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-/* Skips blanks before a field, unless they are separators. */
+/* Skips blanks before a field, unless the separator is a blank. */
 static size_t skip_blanks(const char *text, size_t at, size_t size, char separator) {
     while (at < size && is_blank(text[at]) && (text[at] != separator || separator == ' ')) {
         at++;
@@ -14,7 +14,8 @@ static size_t skip_blanks(const char *text, size_t at, size_t size, char separat
     return at;
 }
 
-/* The end of the quoted part that begins at `at`: after its closing quote, or `size`. */
+/* Returns the end of the quoted part that begins at `at`: the position after its closing quote, or
+ * `size`. */
 static size_t skip_quoted(const char *text, size_t at, size_t size) {
     for (at++; at < size; at++) {
         if (text[at] == QUOTE && (at + 1 == size || text[at + 1] != QUOTE)) {

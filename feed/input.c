@@ -168,7 +168,7 @@ static ir_status_t compare(ir_input_t *input, ir_input_tools_t *tools, int fd, i
                            : status;
 }
 
-/* Reads from the cursor on. If that is after the current head, reads the head first. */
+/* Reads from the cursor on. If the cursor is after the current header rows, reads these first. */
 static ir_status_t read_from(ir_input_t *input, ir_input_tools_t *tools, int fd, size_t limit,
                              ir_error_t *error) {
     const ir_row_place_t at = input->cursor.at;
@@ -223,7 +223,7 @@ static ir_status_t read_file(ir_input_t *input, ir_input_tools_t *tools, size_t 
     return status;
 }
 
-/* Reads forward only: rows that were read but not used stay in the buffer. */
+/* Only reads forward. Rows that were read but not used stay in the buffer. */
 static ir_status_t read_standard(ir_input_t *input, ir_input_tools_t *tools, size_t limit,
                                  ir_error_t *error) {
     input->size = -1;
@@ -289,8 +289,8 @@ static bool apply_notes(ir_input_t *input, size_t count) {
     return true;
 }
 
-/* The first of the packs that will be read again: the first unconfirmed one, or the last one of a
- * file, which may still grow. n_packs: there is none. */
+/* Returns the index of the first pack that will be read again: the first unconfirmed one or, at the
+ * end of a file that may still grow, the last one. n_packs: no pack is read again. */
 static size_t first_again(const ir_input_t *input, size_t count) {
     return count == input->n_packs && input->ended && input->open ? count - 1 : count;
 }

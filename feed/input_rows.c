@@ -72,7 +72,7 @@ ir_status_t ir_input_end_pack(ir_input_t *input, ir_input_tools_t *tools, ir_err
     return IR_OK;
 }
 
-/* `*full`: the requested number of packs is reached, and the row was not used. */
+/* `*full`: the requested number of packs is complete, and this row was not used for them. */
 static ir_status_t add_reading(ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row,
                                size_t limit, bool *full, ir_error_t *error) {
     if (!ir_pack_joins(&tools->draft, &tools->reading)) {
@@ -98,8 +98,8 @@ void ir_input_drop_head(ir_input_t *input) {
     input->head_rows = 0;
 }
 
-/* The first head of a file must match the mapping. If a later one (another site, another logger
- * program) does not match, it is reported and its rows are skipped. */
+/* The first header of a file must match the mapping. A later header may not match (another site,
+ * another program of the logger); it is reported and its rows are skipped. */
 static ir_status_t take_names(ir_input_t *input, ir_input_tools_t *tools, const ir_fields_t *names,
                               ir_error_t *error) {
     ir_error_t inner = {.status = IR_OK};
@@ -155,7 +155,7 @@ static bool copy_row(ir_buffer_t *copy, const ir_row_t *row) {
     return ir_buffer_ok(copy);
 }
 
-/* Splits the row; false if it is to be ignored. */
+/* Splits the row. Returns false if the row is to be ignored. */
 static bool split(const ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row) {
     const char comment = input->position->comment_char;
     if (comment != '\0' && row->size > 0 && row->data[0] == comment) {

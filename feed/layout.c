@@ -10,7 +10,8 @@
 #define COLUMNS_SIZE 240 /* of the columns' names in a message */
 
 bool ir_layout_fits(const char *pattern, const char *name) {
-    const char *star = NULL; /* the last star, and the end of the text that it matches */
+    const char *star = NULL; /* the last '*' of the pattern, and the end of the text that it matches
+                              * so far */
     const char *mark = NULL;
     while (*name != '\0') {
         if (*pattern == '*') {
@@ -69,7 +70,7 @@ static ir_status_t number_names(ir_layout_t *layout, ir_error_t *error) {
 
 /* ---- columns ---- */
 
-/* The end of a message about a missing column: the names of the existing ones. */
+/* Returns the end of a message about a missing column: the names of the existing columns. */
 static const char *columns_text(const ir_layout_t *layout, char out[static COLUMNS_SIZE]) {
     char listed[COLUMNS_SIZE - 64];
     ir_buffer_t names;

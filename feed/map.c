@@ -25,7 +25,7 @@
 
 /* ---- keys ---- */
 
-/* Keys from here on give locations; they do not affect how rows are read. */
+/* From here on, keys say where the data come from; they do not affect how rows are read. */
 #define WHERE "files"
 
 #define FIELD(member) offsetof(ir_position_t, member)
@@ -181,7 +181,7 @@ static ir_status_t find_value(ir_position_t *position, const char *column, ir_ma
     return IR_OK;
 }
 
-/* `other`: the keys of the other kind of section. */
+/* `other`: the keys of the other kind of section, for a better error message. */
 static ir_status_t set_key(const ir_program_t *keys, const ir_program_t *other, void *target,
                            const char *name, const char *value, ir_error_t *error) {
     return ir_settings_find(keys, name) == NULL && ir_settings_find(other, name) != NULL
@@ -229,7 +229,7 @@ static ir_row_origin_t origin_of(const char *text) {
     return (ir_row_origin_t){.text = column ? text + size : text, .column = column};
 }
 
-/* The context of the checks of a complete mapping; they add to `faults`. */
+/* The context in which a complete mapping is checked. Faults are added to `faults`. */
 typedef struct completion {
     const char *path;
     ir_fault_list_t *faults;
@@ -238,7 +238,7 @@ typedef struct completion {
 static void wrong(const completion_t *completion, const char *section, const char *column,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* `column`: of a section [POSITION:COLUMN]; NULL: of [POSITION]. */
+/* `column`: the column of a section [POSITION:COLUMN]; NULL: the section is [POSITION]. */
 static void wrong(const completion_t *completion, const char *section, const char *column,
                   const char *format, ...) {
     ir_error_t what;
@@ -348,7 +348,7 @@ static void check_notation(const completion_t *completion, const ir_position_t *
     }
 }
 
-/* `key`: the setting that `origin` comes from. */
+/* `key`: the setting from which `origin` comes. */
 static void check_column(const completion_t *completion, const char *section, const char *column,
                          const char *key, const ir_row_origin_t *origin) {
     if (origin->column && origin->text[0] == '\0') {
@@ -402,7 +402,7 @@ static void complete(ir_map_t *map, const completion_t *completion) {
 
 /* ---- loading ---- */
 
-/* Makes the path absolute, so that a file's name does not depend on the working directory. */
+/* Makes the path absolute, so that a file has the same name whatever the working directory is. */
 static char *folder_of(const char *path) {
     char *copy = strdup(path);
     char *folder = copy != NULL ? realpath(dirname(copy), NULL) : NULL;
@@ -426,7 +426,8 @@ static ir_status_t read_lines(ir_map_t *map, FILE *file, const char *path,
     ir_fault_list_t faults = {.count = 0};
     const completion_t completion = {path, &faults};
     ir_ini_read(file, path, take_line, map, &faults);
-    if (faults.count == 0) { /* otherwise the missing key may be in a faulty line */
+    if (faults.count == 0) { /* otherwise the key may be missing only because its line has a
+                              * fault */
         complete(map, &completion);
     }
     const ir_status_t status = ir_fault_list_conclude(&faults, "the mapping", teller, error);
@@ -466,7 +467,7 @@ ir_status_t ir_map_load(const char *path, ir_map_t **map, const ir_teller_t *tel
 
 /* ---- missing values ---- */
 
-/* The next word of the list, from *at on; size 0: none. */
+/* Returns the next word of the list, from *at on; its size is 0 at the end. */
 static ir_view_t next_missing(const char **at) {
     *at += strspn(*at, " \t,");
     const char *word = *at;

@@ -25,7 +25,7 @@ static const struct {
     {IR_THOUSANDS_APOSTROPHE, "\xe2\x80\x99"}, /* right single quotation mark */
 };
 
-/* The size of the thousands separator at the beginning of a text; 0: there is none. */
+/* Returns the size of the thousands separator at the beginning of a text; 0: there is none. */
 static size_t sign_size(ir_view_t text, ir_thousands_t thousands) {
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         const size_t size = strlen(signs[i].sign);

@@ -47,8 +47,8 @@ bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
 
 /* ---- values ---- */
 
-/* The sensor's full name: given in the mapping, or the mote plus a name from the mapping or a
- * column. */
+/* Returns the sensor's full name: the one in the mapping, or the mote plus a name from the mapping
+ * or a column. */
 static ir_view_t full_name(const ir_reading_context_t *context, const ir_map_value_t *value,
                            ir_view_t name, const ir_reading_t *reading) {
     const ir_view_t text = ir_view_text(value->sensor_from.text);

@@ -15,12 +15,12 @@
 #define STANDARD_INPUT "-"
 #define BLANKS " \t\r\n"
 
-/* A file, with the part of its last read that is in the round. */
+/* A file, and how many of the packs read from it are in the round. */
 typedef struct ir_round_file {
     ir_input_t *input;
     size_t taken;
     bool read;      /* in this round */
-    bool complains; /* it could not be read, and this was reported */
+    bool complains; /* the file could not be read, and this was already reported */
 } ir_round_file_t;
 
 struct ir_round {
@@ -145,8 +145,8 @@ static int is_segment(const struct dirent *entry) {
     return size > suffix && strcmp(entry->d_name + size - suffix, IR_SPOOL_SUFFIX) == 0;
 }
 
-/* The spool's folder may not exist yet. It is relative to the working directory, and its name may
- * have any character. */
+/* The folder of the spool may not exist yet. Its path is relative to the working directory, and its
+ * name may contain any character. */
 static ir_status_t add_segments(ir_round_t *round, ir_error_t *error) {
     const char *folder = round->options.spool;
     struct dirent **found = NULL;
@@ -223,8 +223,8 @@ static int64_t latest(ir_input_t *input) {
     return time_ns;
 }
 
-/* Returns the time up to which the round is complete. After that time, unread rows of one file may
- * be older than rows already read from another. */
+/* Returns the time up to which the round is complete. Later rows may be missing: unread rows of one
+ * file may be older than rows already read from another. */
 static int64_t find_horizon(ir_round_t *round) {
     int64_t horizon_ns = INT64_MAX;
     for (size_t i = 0; i < round->n_files; i++) {
@@ -353,8 +353,8 @@ bool ir_round_is_done(const ir_round_t *round) {
 
 /* ---- confirming ---- */
 
-/* When the first segment of a spool is confirmed and another follows, removes it and passes the
- * tracks of its devices on to the next. */
+/* Removes the first segment of a spool, which is confirmed, when another one follows. The next
+ * segment takes over the tracks of its devices. */
 static ir_status_t drop_segment(ir_round_t *round, ir_error_t *error) {
     ir_round_file_t *first = round->files[0];
     ir_status_t status = ir_input_follow(round->files[1]->input, first->input, error);

@@ -88,8 +88,8 @@ static ir_rows_result_t give(ir_rows_t *rows, size_t size, size_t lines, ir_row_
     return IR_ROWS_ROW;
 }
 
-/* Returns the first line of a row that is too long; if the line is also too long, its buffered
- * part. */
+/* Returns the first line of a row that is too long. If the line itself is too long, returns the
+ * buffered part of it. */
 static ir_rows_result_t give_long(ir_rows_t *rows, ir_row_t *row) {
     const ir_view_t rest = rest_of(rows);
     const char *end = memchr(rest.data, '\n', rest.size);
@@ -106,7 +106,7 @@ static void pass_cut(ir_rows_t *rows) {
     pass(rows, end != NULL ? (size_t)(end - rest.data) + 1 : rest.size, end != NULL);
 }
 
-/* A file of 16-bit characters, by its byte order mark. */
+/* Recognises a file of 16-bit characters by its byte order mark. */
 static bool is_utf16(const ir_rows_t *rows) {
     const char *data = rows->data + rows->begin;
     return rows->at.offset == 0 && rows->end - rows->begin >= 2 &&

@@ -25,7 +25,7 @@ typedef struct ir_feed_line {
     ir_feed_subscription_t *subscription; /* or NULL */
     char *folder;                         /* of its spool, or NULL */
     int64_t look_ns;                      /* when to check its files again */
-    bool idle;                            /* nothing was left at the last check */
+    bool idle;                            /* at the last check, nothing was left to do */
 } ir_feed_line_t;
 
 typedef struct ir_feed_run {
@@ -39,7 +39,7 @@ typedef struct ir_feed_run {
     ir_feed_line_t *lines;
     ir_round_t **rounds;
     ir_feed_delivery_t *delivery;
-    int64_t stop_ns; /* deadline for waiting for confirms; 0: not stopping */
+    int64_t stop_ns; /* when to stop waiting for confirms; 0: not stopping */
     int64_t said_ns;
     uint64_t said;
 } ir_feed_run_t;
@@ -53,8 +53,8 @@ static void on_signal(int number) {
     stopping = 1;
 }
 
-/* A second signal ends the program at once; packs sent but not yet recorded are sent again later.
- */
+/* A second signal ends the program at once. Packs that were sent but not recorded are then sent
+ * again by the next run. */
 static void take_signals(void) {
     const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -183,7 +183,7 @@ static ir_status_t advance(ir_feed_run_t *run, ir_feed_line_t *line, ir_error_t 
     return status;
 }
 
-/* Whether nothing is left to do: everything was read or, when the program ends, everything is
+/* Whether nothing is left to do: everything was read or, if the program is ending, everything was
  * answered. */
 static bool is_over(ir_feed_run_t *run) {
     bool idle = true;
@@ -231,7 +231,7 @@ static ir_status_t take_turn(ir_feed_run_t *run, ir_error_t *error) {
 
 /* ---- the end ---- */
 
-/* Saves the confirmed part of the last rounds, whatever ended the run. */
+/* Saves the confirmed part of the last rounds, for whatever reason the run ended. */
 static ir_status_t keep(ir_feed_run_t *run, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < run->map->n_positions && status == IR_OK; i++) {

@@ -15,7 +15,7 @@
 
 #define FOLDER_MODE 0777
 #define FILE_MODE 0666
-#define SEGMENTS 16 /* number of segments in a full spool: space is freed segment by segment */
+#define SEGMENTS 16 /* of a full spool: space becomes free one segment at a time */
 
 struct ir_spool {
     char *folder;
@@ -32,7 +32,7 @@ static ir_status_t fail(ir_spool_t *spool, const char *what, ir_error_t *error) 
                         "cannot %s the spool %s: %s", what, spool->folder, strerror(errno));
 }
 
-/* The total size of all segments, and the highest number. */
+/* Finds the total size of all segments, and the highest number. */
 static void look(ir_spool_t *spool) {
     DIR *folder = opendir(spool->folder);
     spool->used = 0;

@@ -100,7 +100,7 @@ static ir_outcome_t subscribe(ir_feed_subscription_t *subscription, ir_error_t *
                : ir_mqtt_client_lose(client, IR_ERR_CONNECT, ir_mqtt_fault_text(code), error);
 }
 
-/* One turn: received messages are durable before the next turn acknowledges them. */
+/* One turn: makes received messages durable, so that the next turn can acknowledge them. */
 static ir_outcome_t take_turn(ir_feed_subscription_t *subscription, ir_error_t *error) {
     ir_mqtt_client_t *client = &subscription->client;
     const int code = ir_mqtt_client_turn(client, LOOK_NS);

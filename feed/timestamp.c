@@ -63,7 +63,7 @@ ir_status_t ir_timestamp_check(const char *format, ir_error_t *error) {
 
 /* ---- parts ---- */
 
-/* Parses ".25" or ",25"; ignores digits after the ninth. False for anything else. */
+/* Parses ".25" or ",25". Ignores digits after the ninth. Returns false for any other text. */
 static bool parse_fraction(const char **text, int64_t *ns) {
     *ns = 0;
     if ((*text)[0] != '.' && (*text)[0] != ',') {
@@ -200,7 +200,8 @@ static bool parse(const char *text, const char *format, ir_timestamp_t *timestam
                                             : parse_parts(text, format, timestamp);
 }
 
-/* The end of a day as 24:00 (ISO 8601-1:2019), or NULL. Seconds, if any, must be zero. */
+/* Returns where the text says 24:00, the end of a day (ISO 8601-1:2019), or NULL. The seconds, if
+ * given, must be zero. */
 static char *find_midnight(char *text) {
     char *at = strstr(text, MIDNIGHT);
     if (at == NULL || (at > text && isdigit((unsigned char)at[-1]))) {

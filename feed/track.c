@@ -23,13 +23,15 @@ struct ir_tracks {
 
 /* ---- times ---- */
 
-/* The latest candidate that is not after the previous row, else the earliest. */
+/* For rows in descending order: the latest possible instant that is not after the previous row,
+ * else the earliest. */
 static int64_t choose_backward(const ir_track_t *track, const ir_instants_t *instants) {
     return instants->second_ns <= track->time_ns ? instants->second_ns : instants->first_ns;
 }
 
-/* The earliest candidate that is not before the previous row. If both are before it, the row is out
- * of order (the second is nearer), or the file starts over. */
+/* For rows in ascending order: the earliest possible instant that is not before the previous row.
+ * If both are before it, either the row is out of order, and the second is nearer; or the file
+ * starts over from an earlier time. */
 static int64_t choose_forward(const ir_track_t *track, const ir_instants_t *instants) {
     if (instants->first_ns >= track->time_ns ||
         (instants->second_ns < track->time_ns && track->time_ns - instants->second_ns > NEAR_NS)) {
@@ -38,7 +40,8 @@ static int64_t choose_forward(const ir_track_t *track, const ir_instants_t *inst
     return instants->second_ns;
 }
 
-/* Whether the next row of the same local time belongs to the other instant: hourly rows. */
+/* For hourly rows: whether the next row with the same local time is the second instant, because
+ * this instant already has as many rows as any other. */
 static bool is_complete(const ir_track_t *track, const ir_instants_t *instants) {
     return track->step_ns >= instants->second_ns - instants->first_ns && track->rows >= track->most;
 }

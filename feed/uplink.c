@@ -12,8 +12,8 @@
 
 /* ---- JSON ---- */
 
-/* The value at a path, or NULL. Keys may contain dots: the longest matching key is used.
- * */
+/* Returns the value at a path, or NULL. Keys may contain dots, so the longest key that matches is
+ * used. */
 static const json_t *find(const json_t *value, const char *path) {
     char key[KEY_SIZE];
     if (*path == '\0') {
@@ -42,8 +42,8 @@ static const char *find_text(const json_t *message, const char *path) {
 
 /* ---- device ---- */
 
-/* Finds the device id that the mote's column names: by a known path whose last part is that name,
- * else with the name as the path. */
+/* Finds the id of the device. The mote's column names a known path by its last part; any other name
+ * is itself a path. */
 static const char *find_id(const ir_uplink_kind_t *kind, const json_t *message,
                            const char *column) {
     for (size_t i = 0; i < sizeof kind->ids / sizeof kind->ids[0] && kind->ids[i] != NULL; i++) {
@@ -81,7 +81,8 @@ static bool take_time(const ir_reading_context_t *context, const json_t *message
     return false;
 }
 
-/* A counter goes back when a device rejoins. The servers omit a zero. */
+/* The counter starts again when a device rejoins the network. The servers omit it when it is
+ * zero. */
 static uint64_t note_frame(const ir_reading_context_t *context, const json_t *message,
                            ir_track_t *track, ir_view_t mote) {
     const json_t *value = find(message, context->position->format->uplink->frame);
@@ -96,7 +97,7 @@ static uint64_t note_frame(const ir_reading_context_t *context, const json_t *me
     return (uint64_t)missed;
 }
 
-/* Reports the first, the tenth, the hundredth … */
+/* Reports the first case, the tenth, the hundredth and so on. */
 static void note_encoded(const ir_reading_context_t *context, ir_track_t *track, ir_view_t mote) {
     uint64_t step = 1;
     track->encoded++;

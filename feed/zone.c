@@ -29,8 +29,8 @@ struct ir_zones {
     size_t count;
 };
 
-/* Offsets in hours: the USGS abbreviations (help.waterdata.usgs.gov, tz_query) that are
- * unambiguous, and European ones. */
+/* Offsets of abbreviations, in hours: those of the USGS (help.waterdata.usgs.gov, tz_query) that
+ * are unambiguous, and European ones. */
 static const struct {
     const char *name;
     double hours;
@@ -67,7 +67,7 @@ static const char *take_number(const char *text, int *number) {
     return text;
 }
 
-/* Parses "+01:00", "+0100", "+1", each optionally after "UTC" or "GMT". */
+/* Parses "+01:00", "+0100" or "+1", each with or without "UTC" or "GMT" in front. */
 static bool parse_offset(const char *name, int64_t *offset_ns) {
     int hours = 0;
     int minutes = 0;
@@ -84,7 +84,7 @@ static bool parse_offset(const char *name, int64_t *offset_ns) {
     return name != NULL && name[0] == '\0' && hours <= 15 && minutes < 60;
 }
 
-/* Names become paths in the database's folder and may come from a file's column, so they are
+/* A name becomes a path in the database's folder. It may come from a file's column, so it is
  * checked. */
 static bool may_be_path(const char *name) {
     return isalpha((unsigned char)name[0]) &&
@@ -171,8 +171,8 @@ ir_instants_t ir_zone_instants(const ir_zone_t *zone, int64_t wall_ns) {
         add_instant(&instants, wall_ns - zone->offset_ns);
         return instants;
     }
-    /* Each period with a constant offset near this time gives a candidate, which must be in that
-     * period. */
+    /* The zone has a constant offset in each period. Each period near this time gives a possible
+     * instant, which counts only if it lies in that period. */
     const int64_t wall_s = floor_seconds(wall_ns);
     const gint from =
         g_time_zone_find_interval(zone->rules, G_TIME_TYPE_UNIVERSAL, wall_s - OFFSET_MAX_S);

@@ -6,7 +6,7 @@
 
 #define PEEKED 8
 
-/* Counts header lines up to the empty line. */
+/* Counts the header lines until the empty line. */
 static void scan_headers(ir_connection_t *connection, const char *data, size_t size) {
     while (size > 0 && connection->phase == IR_PHASE_HEADERS) {
         const char *end = memchr(data, '\n', size);

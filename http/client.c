@@ -182,8 +182,8 @@ static ir_status_t explain(const ir_http_client_t *http, CURLcode result, ir_err
     }
 }
 
-/* The library accepts a response that ends within its head, and, if no length is given, one that
- * ends anywhere. This function detects both. */
+/* The library accepts a response that ends within its head. If no length is given, it also accepts
+ * a body that ends anywhere. This function detects both. */
 static ir_status_t check_whole(const ir_http_client_t *http, long code, ir_error_t *error) {
     curl_off_t length = -1;
     long version = 0;

@@ -47,8 +47,9 @@ static void set_accepting(ir_connections_t *all) {
     }
 }
 
-/* Usually no file descriptor is left, and an immediate retry would only spin. Accepting stops until
- * wake_listener turns it on again. `context` belongs to the library. */
+/* Called when accepting fails, usually because no file descriptor is left. An immediate retry would
+ * only fail again, so accepting stops until wake_listener turns it on. `context` belongs to the
+ * library. */
 static void on_accept_failed(struct evconnlistener *listener, void *context) {
     static _Thread_local int64_t logged_ns;
     (void)context;
@@ -64,7 +65,7 @@ static void wake_listener(ir_connections_t *all, int64_t now_ns) {
     }
 }
 
-/* A closed connection neither counts nor uses memory. */
+/* A closed connection no longer counts and uses no memory. */
 static void leave(ir_connection_t *connection) {
     ir_connection_forget_bytes(connection);
     connection->all->count--;
@@ -77,8 +78,8 @@ static void forget(ir_connection_t *connection) {
     set_accepting(all);
 }
 
-/* The request was not answered. Either the library frees it with the connection, or it has left it
- * to its owner. */
+/* The connection closes before its request was answered. If the library still owns the request, it
+ * frees it together with the connection. Otherwise the request stays valid until it is answered. */
 static void keep_request(ir_connection_t *connection) {
     struct evhttp_request *http = connection->request.http;
     if (evhttp_request_get_connection(http) != NULL) {
@@ -147,9 +148,9 @@ static bool reserve_descriptor(ir_connections_t *all, size_t fd) {
     return true;
 }
 
-/* Finds the library's connection: it is the argument of the callbacks that the library has set
- * (tests/unit/test_libevent_http.c). If there is none, the library gave up the connection. One that
- * could not be found again, for lack of memory, is closed. */
+/* Finds the library's connection, which is the argument of the callbacks that the library has set
+ * (tests/unit/test_libevent_http.c). If there is none, the library has given the connection up. If
+ * memory is too short to find the connection again later, it is closed. */
 static void greet(ir_connection_t *connection) {
     ir_connections_t *all = connection->all;
     struct bufferevent *bufferevent = connection->bufferevent;
@@ -235,8 +236,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
 
 /* ---- requests ---- */
 
-/* The answer was written. From now on, bytes of the next request that have already arrived are
- * counted; the library processes them without further action. */
+/* The answer was written. If bytes of the next request have already arrived, they are counted now;
+ * the library then processes them by itself. */
 static void on_answered(struct evhttp_request *http, void *context) {
     (void)http;
     ir_connection_t *connection = context;
@@ -255,7 +256,8 @@ static void on_answered(struct evhttp_request *http, void *context) {
     }
 }
 
-/* Refuses a request that exceeded a limit but arrived completely. */
+/* Refuses a request that exceeded a limit. It has arrived completely, so it is answered like any
+ * other. */
 static void refuse_request(ir_connection_t *connection) {
     const ir_closing_t why = connection->doom;
     ir_buffer_t body;
@@ -288,8 +290,8 @@ static void on_request(struct evhttp_request *http, void *context) {
 
 /* ---- life ---- */
 
-/* If the limit on open files, which ir_program_begin has raised, is not enough, lowers the limit on
- * connections. */
+/* Lowers the limit on connections if the limit on open files is too small for it. (ir_program_begin
+ * has already raised the latter.) */
 static ir_status_t fit_descriptors(ir_connections_t *all, ir_error_t *error) {
     struct rlimit limit;
     const rlim_t wanted = all->bounds.most + DESCRIPTORS_KEPT;
@@ -317,14 +319,13 @@ static ir_status_t open_http(ir_connections_t *all, struct event_base *base, con
                                               EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                                               EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
                                               EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
-    /* The library's limit is higher than ours, which answers with problem details and must apply
-     * first. */
+    /* Higher than our own limit, so that ours applies first: it answers with problem details. */
     evhttp_set_max_headers_size(all->http, (ev_ssize_t)(all->bounds.header_bytes + IR_BYTES_SLACK));
     evhttp_set_bevcb(all->http, on_accept, all);
     evhttp_set_gencb(all->http, on_request, all);
     const ir_status_t status = ir_listener_bind(all->http, address, &all->bound, error);
     if (status == IR_OK) {
-        /* Calls listen() again for a longer queue than the library's 128. */
+        /* Calls listen() again, because the library's queue of 128 connections is too short. */
         listen(evhttp_bound_socket_get_fd(all->bound), BACKLOG);
         evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(all->bound), on_accept_failed);
     }
@@ -403,8 +404,8 @@ bool ir_connections_quiet(const ir_connections_t *connections) {
     return connections->count == connections->counts[IR_PHASE_IDLE];
 }
 
-/* Requests of closed connections will not be answered any more. The library has freed its part of
- * each, or has left it to this file. */
+/* Frees the requests of closed connections, which will not be answered any more, except the part
+ * that the library has freed. */
 static void free_gone(ir_connections_t *all) {
     ir_connection_t *next = NULL;
     for (ir_connection_t *each = TAILQ_FIRST(&all->lists[IR_PHASE_GONE]); each != NULL;

@@ -32,8 +32,8 @@ static void on_linger_event(struct bufferevent *bufferevent, short what, void *c
     ir_ending_stop_lingering(context);
 }
 
-/* Discards further input until the peer closes or the owner ends this. The library does not see the
- * input. */
+/* Discards further input until the peer closes the connection or the owner ends this. The library
+ * does not see that input. */
 static void linger(ir_connection_t *connection) {
     struct bufferevent *bufferevent = connection->bufferevent;
     shutdown(bufferevent_getfd(bufferevent), SHUT_WR);
@@ -46,8 +46,8 @@ static void linger(ir_connection_t *connection) {
     bufferevent_enable(bufferevent, EV_READ);
 }
 
-/* Sends the answer directly, because the library is still waiting for the request. Nothing else is
- * being written at that moment, and the answer fits into an empty socket buffer. */
+/* Writes the answer to the socket, because the library is still waiting for the request. Nothing
+ * else is being written at that moment, and the answer fits into an empty socket buffer. */
 static void send_refusal(ir_connection_t *connection, ir_closing_t why) {
     ir_buffer_t body;
     ir_buffer_t answer;

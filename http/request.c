@@ -83,8 +83,8 @@ void ir_request_set_header(ir_request_t *request, const char *name, const char *
     evhttp_add_header(evhttp_request_get_output_headers(request->http), name, value);
 }
 
-/* Writes at once what the library would write in the next turn of the loop, after polling. Whatever
- * the socket does not accept is left to the library. */
+/* Writes the answer now; the library would do so only in the next turn of the loop. What the socket
+ * does not accept is left to the library. */
 static void write_now(const ir_connection_t *connection) {
     struct bufferevent *bufferevent = connection->bufferevent;
     struct evbuffer *output = bufferevent_get_output(bufferevent);

@@ -7,7 +7,7 @@
 #define SEPARATORS ", \t"
 #define ANYBODY "*"
 
-/* The next origin of a list; empty at its end. */
+/* Returns the next origin of a list; empty at the end of the list. */
 static ir_view_t next_origin(const char **list) {
     *list += strspn(*list, SEPARATORS);
     const ir_view_t origin = ir_view(*list, strcspn(*list, SEPARATORS));

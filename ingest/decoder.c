@@ -169,7 +169,7 @@ static ir_decoding_t *new_decoding(const ir_submission_input_t *input, struct ev
     return decoding;
 }
 
-/* Inserts the request behind all others whose turn is not later. */
+/* Inserts the request after all others whose turn is at most as late. */
 static void insert(ir_decoder_t *decoder, ir_decoding_t *decoding) {
     ir_decoding_t *before = TAILQ_LAST(&decoder->waiting, decoding_list);
     while (before != NULL && before->turn > decoding->turn) {

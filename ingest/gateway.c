@@ -161,7 +161,7 @@ static void free_tokens(void *old) {
     ir_tokens_free(old);
 }
 
-/* References to accounts are valid only within one turn of the loop. */
+/* An account may be used only in the turn of the loop in which it was looked up. */
 static const ir_reload_work_t tokens_work = {
     .load = load_tokens, .swap = swap_tokens, .failed = keep_tokens, .free = free_tokens};
 
@@ -369,8 +369,8 @@ static void close_gateway(ir_gateway_t *gateway) {
     ir_registry_unref(gateway->registry);
 }
 
-/* A login refused before the first connection means a wrong setting. Later the user may be missing
- * for a while, so the gateway waits. */
+/* If the login is refused before the first connection, a setting is wrong. Later, the user may be
+ * missing only for a while, so the gateway waits. */
 static ir_status_t tell_end(const ir_gateway_t *gateway, ir_error_t *error) {
     char fault[sizeof error->text];
     if (ir_outlet_state(gateway->outlet) == IR_OUTLET_REFUSED) {

@@ -30,7 +30,7 @@ static void log_refusal(ir_gateway_t *gateway, ir_request_t *request, int code,
                    client);
 }
 
-/* The library reads no body after HEAD and TRACE; an existing one would be parsed as the next
+/* After HEAD and TRACE the library reads no body. If there is one, it would be parsed as the next
  * request. */
 static bool must_be_last(const ir_gateway_t *gateway, ir_request_t *request, int code) {
     const ir_method_t method = ir_request_method(request);
@@ -40,7 +40,7 @@ static bool must_be_last(const ir_gateway_t *gateway, ir_request_t *request, int
                          ir_request_header(request, "Transfer-Encoding") != NULL));
 }
 
-/* Allows the requesting page to read the answer. */
+/* Lets the browser show the answer to the page that sent the request. */
 static bool allow_page(const ir_gateway_t *gateway, ir_request_t *request) {
     const char *origin = ir_request_header(request, "Origin");
     if (!ir_cors_allows(gateway->options->cors_origins, origin)) {
@@ -110,7 +110,7 @@ bool ir_intake_may_send(ir_gateway_t *gateway, ir_request_t *request, ir_account
     return wait_ns == 0;
 }
 
-/* Called before decoding: without a broker, the request is refused anyway. */
+/* Called before decoding: without a broker, the request would be refused afterwards anyway. */
 static bool has_broker(ir_gateway_t *gateway, ir_request_t *request) {
     const ir_outlet_state_t state = ir_outlet_state(gateway->outlet);
     if (state != IR_OUTLET_OPEN) {
@@ -160,8 +160,8 @@ static void take_submission(ir_gateway_t *gateway, ir_request_t *request, ir_acc
 
 /* ---- routing ---- */
 
-/* The body's length must be unambiguous: a balancer in front must split the stream into the same
- * requests. */
+/* The body's length must be unambiguous. Otherwise a balancer in front might find other requests in
+ * the same bytes. */
 static bool is_framed(ir_gateway_t *gateway, ir_request_t *request) {
     const size_t lengths = ir_request_count_headers(request, "Content-Length");
     const size_t encodings = ir_request_count_headers(request, "Transfer-Encoding");
@@ -175,8 +175,8 @@ static bool is_framed(ir_gateway_t *gateway, ir_request_t *request) {
     return false;
 }
 
-/* HTTP/1.1 requires one Host header (RFC 9112, section 3.2). Otherwise a proxy in front may see a
- * request for another server. */
+/* HTTP/1.1 requires exactly one Host header (RFC 9112, section 3.2). Otherwise a proxy in front
+ * might take the request for one to another server. */
 static bool has_host(ir_gateway_t *gateway, ir_request_t *request) {
     const size_t hosts = ir_request_count_headers(request, "Host");
     if (hosts == 1 || (hosts == 0 && ir_request_is_1_0(request))) {
@@ -187,7 +187,7 @@ static bool has_host(ir_gateway_t *gateway, ir_request_t *request) {
     return false;
 }
 
-/* Answers OPTIONS: the allowed methods, and the pages that may use them. */
+/* Answers OPTIONS with the allowed methods and the pages that may use them. */
 static void answer_options(ir_gateway_t *gateway, ir_request_t *request) {
     ir_request_set_header(request, "Allow", METHODS);
     if (ir_request_header(request, "Access-Control-Request-Method") != NULL &&

@@ -24,7 +24,7 @@
 typedef struct issue {
     const ir_issue_request_t *request;
     ir_arena_t *arena;
-    ir_name_table_t known; /* with --issue-missing: the motes that already have a token */
+    ir_name_table_t known; /* with --issue-missing: the motes that have a token already */
     ir_name_table_t named; /* the motes that get a token */
     ir_buffer_t tokens;    /* for the caller */
     ir_buffer_t hashes;    /* for the file */
@@ -66,7 +66,7 @@ static bool remember(issue_t *issue, ir_name_table_t *motes, ir_view_t *name) {
     return name->data != NULL && ir_name_table_add(motes, *name, issue);
 }
 
-/* Makes a token for a mote, unless it was named before. */
+/* Makes a token for a mote, unless the list has named the mote before. */
 static ir_status_t take_mote(issue_t *issue, ir_view_t name, ir_error_t *error) {
     if (ir_name_table_find(&issue->known, name) != NULL) {
         return IR_OK;

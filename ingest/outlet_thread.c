@@ -30,7 +30,7 @@ static void send_back(ir_outlet_t *outlet, ir_shipment_t *shipment) {
     }
 }
 
-/* Settles a shipment of which nothing was sent, and nothing will be. */
+/* Settles a shipment of which nothing has been sent. Nothing of it will be sent. */
 static void turn_away(ir_outlet_t *outlet, ir_shipment_t *shipment, ir_shipment_fate_t fate) {
     ir_shipment_settle(shipment, shipment->n_messages, fate);
     send_back(outlet, shipment);
@@ -46,7 +46,7 @@ static bool has_open(const ir_outlet_t *outlet) {
     return ir_outlet_window_counts(outlet->window)->messages > 0;
 }
 
-/* Returns how long the broker has not answered for any message. */
+/* Returns for how long the broker has not answered any message. */
 static bool is_silent(const ir_outlet_t *outlet, int64_t for_ns) {
     const int64_t since_ns = ir_clock_monotonic() - for_ns;
     return has_open(outlet) && outlet->answered_ns < since_ns &&
@@ -74,7 +74,8 @@ static void give_up_open(ir_outlet_t *outlet, const ir_publisher_t *publisher) {
     }
 }
 
-/* Call after RETRY: the broker will answer for none of the messages open there. */
+/* Call after RETRY: on that connection, the broker will not answer any message that is still
+ * open. */
 static void clear_window(ir_outlet_t *outlet) {
     give_up_open(outlet, outlet->publisher);
     refuse_half_sent(outlet);
@@ -184,7 +185,7 @@ static void admit_next(ir_outlet_t *outlet) {
     }
 }
 
-/* New shipments and partly sent ones take turns. */
+/* Takes turns between new shipments and partly sent ones. */
 static ir_shipment_t *next_shipment(ir_outlet_t *outlet) {
     outlet->admits = !outlet->admits;
     if (outlet->admits || ir_outlet_window_next(outlet->window) == NULL) {
@@ -193,7 +194,7 @@ static ir_shipment_t *next_shipment(ir_outlet_t *outlet) {
     return ir_outlet_window_next(outlet->window);
 }
 
-/* Writes available messages, as many as the window accepts. */
+/* Sends the available messages, as many as the window allows. */
 static ir_outcome_t publish_some(ir_outlet_t *outlet, ir_error_t *error) {
     while (!is_full(outlet) && !ir_publisher_blocked(outlet->publisher)) {
         const ir_shipment_t *shipment = next_shipment(outlet);
@@ -236,8 +237,8 @@ static void gather(ir_outlet_t *outlet) {
     }
 }
 
-/* After nacks a new connection might work better. This one sends nothing for a moment, so that
- * outstanding answers can arrive, and then ends. */
+/* After nacks, a new connection may work better. This connection sends nothing for a moment, so
+ * that outstanding answers can arrive. Then it ends. */
 static bool drains(ir_outlet_t *outlet) {
     if (!ir_publisher_doubtful(outlet->publisher)) {
         return false;
@@ -285,8 +286,8 @@ static bool is_trial(const ir_outlet_t *outlet) {
     return outlet->n_asides > 0 && outlet->asides[outlet->n_asides - 1].end_ns != 0;
 }
 
-/* A silent broker need not be at fault, but a new connection does no harm. Unanswered messages on
- * the old one may belong to any mote, so it gets a deadline. */
+/* A broker that is silent need not be at fault, but a new connection does no harm. The old
+ * connection is kept for a limited time, because its unanswered messages may belong to any mote. */
 static void set_aside(ir_outlet_t *outlet) {
     ir_publisher_t *publisher = outlet->publisher;
     const bool left =
@@ -314,8 +315,8 @@ static void set_aside(ir_outlet_t *outlet) {
     ir_log_limited(&outlet->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, IR_TEXT_UNCONFIRMED);
 }
 
-/* Processes the answers on connections that are set aside. Ends those without open messages, lost
- * ones, and those whose time is over. */
+/* Processes the answers on old connections that were set aside. Ends those that broke, have no open
+ * messages, or have reached their deadline. */
 static void look_aside(ir_outlet_t *outlet) {
     ir_error_t error;
     for (size_t i = outlet->n_asides; i-- > 0;) {
@@ -374,7 +375,7 @@ static void work(ir_outlet_t *outlet) {
 
 /* ---- the broker is away ---- */
 
-/* Waits, and sends back at once all shipments that arrive meanwhile. */
+/* Waits. Shipments that arrive meanwhile are sent back at once. */
 static void wait_away(ir_outlet_t *outlet, int64_t wait_ns) {
     const int64_t end_ns = ir_clock_monotonic() + wait_ns;
     ir_shipment_t *shipment = NULL;
@@ -401,7 +402,7 @@ static void connect_outlet(ir_outlet_t *outlet) {
     ir_log(IR_LOG_INFO, "connected to the broker");
 }
 
-/* When it is stopped, it no longer waits for answers. */
+/* When stopped, the thread no longer waits for answers. */
 void *ir_outlet_run(void *context) {
     ir_outlet_t *outlet = context;
     while (!ir_ring_closed(outlet->in)) {

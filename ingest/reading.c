@@ -12,12 +12,12 @@ static void refuse_for_now(ir_gateway_t *gateway, ir_request_t *request, const c
 
 static void charge(ir_gateway_t *gateway, const char *mote, size_t cost) {
     ir_account_t *account = ir_tokens_account(gateway->tokens, mote);
-    if (account != NULL) { /* otherwise the mote's last token was removed while the body was read */
+    if (account != NULL) { /* NULL if the mote's last token was removed while the body was read */
         ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)(cost > 0 ? cost : 1));
     }
 }
 
-/* `request` is NULL when it is answered already. */
+/* `request` is NULL if it was already answered. */
 static void conclude(ir_gateway_t *gateway, ir_request_t *request, const char *mote,
                      const ir_submission_t *submission, ir_shipment_t *shipment, int64_t since_ns) {
     charge(gateway, mote, submission->cost);
@@ -37,8 +37,8 @@ static void refuse_memory(ir_gateway_t *gateway, ir_request_t *request) {
 
 /* ---- arrival times ---- */
 
-/* Returns the present time, but always later than that of the previous pack, so that equal readings
- * stay distinct. If the clock was set back by a second or more, the new time is used. */
+/* Returns the present time, but always later than for the previous pack, so that equal readings
+ * stay distinct. If the clock was set back by a second or more, follows the clock. */
 static int64_t next_arrival(const ir_gateway_t *gateway) {
     const int64_t now = ir_clock_now() / IR_MICROSECOND_NS * IR_MICROSECOND_NS;
     const int64_t ahead = gateway->last_arrival_ns - now;

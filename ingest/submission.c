@@ -58,8 +58,8 @@ static void list_fault(reading_t *reading, const ir_refusal_t *refusal) {
     submission->n_faults++;
 }
 
-/* The first fault determines the answer, except that a name of another mote takes precedence.
- * Earlier faults found with the registry are then dropped. */
+/* The first fault determines the answer. But a name of another mote takes precedence; then earlier
+ * faults that need the registry are dropped. */
 static void add_fault(reading_t *reading, const ir_refusal_t *refusal, bool foreign) {
     ir_submission_t *submission = reading->submission;
     if (submission->code == ACCEPTED) {
@@ -128,7 +128,7 @@ static bool check_record(reading_t *reading, ir_resolution_t *resolution,
     return false;
 }
 
-/* The number of usable records in the pack. */
+/* Returns the number of usable records in the pack. */
 static size_t check_records(reading_t *reading, const ir_senml_pack_t *pack) {
     const ir_submission_input_t *input = reading->input;
     ir_resolution_t resolution = {.registry = input->registry,
@@ -323,7 +323,7 @@ static bool decode_body(reading_t *reading, ir_view_t *body) {
     return expand(reading, body);
 }
 
-/* Refuses the request if no worker could use any of its records. */
+/* Refuses the request if workers could not use any of its records. */
 static void refuse_useless(reading_t *reading) {
     ir_submission_t *submission = reading->submission;
     if (submission->code == ACCEPTED && submission->observations == 0) {

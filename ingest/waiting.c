@@ -89,8 +89,8 @@ bool ir_waiting_has_room(const ir_gateway_t *gateway, size_t bytes) {
            gateway->shipped_bytes + bytes <= (size_t)gateway->options->in_flight_bytes;
 }
 
-/* Keeps the list ordered, the longest-waiting request first: a request decoded in the thread is
- * placed before those that arrived after it. */
+/* Keeps the list ordered, with the request that has waited longest in front. So a request that the
+ * thread decoded goes before those that arrived after it. */
 static void insert(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     ir_waiting_t *before = TAILQ_LAST(&gateway->waiting, ir_waiting_list);
     while (before != NULL && before->shipment->since_ns > waiting->shipment->since_ns) {

@@ -19,7 +19,8 @@ typedef struct mote {
     TAILQ_ENTRY(mote) turn; /* in `ready` or `held` while something is unsent */
     TAILQ_HEAD(, ir_outlet_window_message) open;
     ir_shipment_t *unsent; /* not all of its messages are sent; or NULL */
-    bool ready;            /* ... and the next message may be sent */
+    bool ready;            /* its shipment is not completely sent, and the next message may be sent
+                            * now */
     bool waits;            /* counted so */
     size_t messages, bytes, memory, late;
     size_t most; /* allowed number of open messages; grows with each confirm */
@@ -348,7 +349,7 @@ ir_shipment_t *ir_outlet_window_give_up_unsent(ir_outlet_window_t *window) {
     return done;
 }
 
-/* If only one message was open, that one was returned; otherwise each of them may or may not have
+/* If only one message was open, it is the returned one. Otherwise it is unknown which of them
  * arrived. */
 void ir_outlet_window_return(ir_outlet_window_t *window, ir_view_t routing_key) {
     const mote_t *mote = find_mote(window, routing_key, ir_name_table_hash(routing_key));

@@ -5,8 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define BEHIND_MS                                                                                  \
-    200.0 /* the time during which a producer still sends late messages after a phase's end */
+#define BEHIND_MS 200.0 /* after a phase, how long a producer still sends late messages */
 #define RATE_SHARE 0.98 /* share of the requested rate; below it, the run did not keep the rate */
 
 __attribute__((format(printf, 2, 3))) static void give_reason(ir_conclusion_t *conclusion,
@@ -48,7 +47,7 @@ static void check_end(ir_conclusion_t *conclusion, const ir_evidence_t *evidence
     }
 }
 
-/* The number of decimals to print for a figure of this size. */
+/* Returns the number of decimals to print for a figure of this size. */
 static int decimals(double figure) {
     return figure >= 10 ? 0 : 2;
 }
@@ -70,8 +69,8 @@ static void check_unsent(ir_conclusion_t *conclusion, const ir_result_t *result)
     }
 }
 
-/* A phase that ended when all its messages were sent: the last one may have been sent long after it
- * was due. */
+/* Checks a phase that ended when all its messages were sent. The run did not keep the rate if the
+ * last message was sent long after it was due. */
 static void check_behind(ir_conclusion_t *conclusion, const ir_evidence_t *evidence,
                          const ir_result_t *result) {
     const ir_producer_counts_t *sent = &evidence->sent;
@@ -169,8 +168,8 @@ static void judge_schedule(ir_conclusion_t *conclusion, const ir_evidence_t *evi
     }
 }
 
-/* Messages republished while the subscription was down are in no histogram, and they may have been
- * the slowest. */
+/* Messages that were republished while the subscription was down are in no histogram. They may have
+ * been the slowest ones. */
 static void judge_listening(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
     if (evidence->gaps > 0 && evidence->back != NULL && conclusion->reconciliation.missing > 0 &&
         conclusion->invalid[0] == '\0') {

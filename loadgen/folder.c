@@ -9,8 +9,8 @@
 
 #define NEW ".new"
 
-/* All result files. The summary is removed first and written last, so it never exists without the
- * others. */
+/* The files of results. The summary is removed first and written last, so it exists only together
+ * with all others. */
 static const char *const results[] = {
     "summary.json",
     "ledger.txt",

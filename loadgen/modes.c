@@ -114,8 +114,8 @@ static const ir_mode_t listening = {listens, "with a subscription (subscribe, an
                                              "than null:)"};
 static const ir_mode_t draining = {drains, "with a subscription or find-max"};
 
-/* Settings that are not listed apply in every mode. So do those that only reduce work
- * (no-subscribe, no-wait, no-ledger) and late-bound. */
+/* Settings that are not listed apply in every mode. So do late-bound and the settings that only
+ * reduce work (no-subscribe, no-wait, no-ledger). */
 static const struct {
     const char *setting;
     const ir_mode_t *mode;

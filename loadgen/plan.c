@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #define STEPS_MAX 10000
-#define SLACK 1e-9 /* so that rounding does not lose the last step */
+#define SLACK 1e-9 /* tolerance, so that rounding does not lose the last step */
 
 static ir_status_t wrong_steps(ir_error_t *error, const char *what) {
     return ir_error_set(error, IR_ERR_USAGE, "rate-steps: must be FROM:TO:STEP:SECONDS, %s", what);

@@ -37,7 +37,7 @@ static void log_reconciliation(const ir_reconciliation_t *reconciliation) {
     }
 }
 
-/* Printed last, because it qualifies the figures above. */
+/* Printed last, because it limits what the figures above mean. */
 static void log_conclusion(const ir_conclusion_t *conclusion) {
     for (unsigned i = 0; i < conclusion->n_reasons; i++) {
         ir_log(IR_LOG_ERROR, "not complete: %s", conclusion->reasons[i]);

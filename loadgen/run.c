@@ -85,7 +85,7 @@ static ir_status_t prepare(ir_run_t *run, ir_error_t *error) {
 
 /* ---- listening ---- */
 
-/* Messages whose raw ids are not known beforehand are identified by their mote. */
+/* Messages whose raw ids are not known in advance are identified by their mote. */
 static bool match_arrivals(ir_run_t *run) {
     const ir_timings_t *timings = &run->options->timings;
     if (timings->relative + timings->clockless <= 0) {
@@ -140,7 +140,7 @@ static ir_status_t wait_until_listening(ir_run_t *run, ir_error_t *error) {
     return IR_OK;
 }
 
-/* A null target republishes nothing, so the run does not subscribe. */
+/* A run with a null target does not subscribe, because nothing is republished. */
 static ir_status_t listen_back(ir_run_t *run, ir_error_t *error) {
     if (!ir_loadgen_subscribes(run->options) || ir_targets_are_null(&run->targets)) {
         return IR_OK;
@@ -205,13 +205,14 @@ static void wait_back(ir_run_t *run) {
 
 /* ---- the end ---- */
 
-/* The number of messages to send; 0: all that are due in the run's duration. */
+/* Returns the number of messages to send; 0: all that are due in the run's duration. */
 static uint64_t messages_asked(const ir_run_t *run) {
     const bool timed = run->plan.kind != IR_PLAN_WHOLE || run->plan.options.duration_ns > 0;
     return timed || run->source.messages == IR_SOURCE_UNLIMITED ? 0 : run->source.messages;
 }
 
-/* With both a number of messages and a duration, the run ends at whichever comes first. */
+/* If both a number of messages and a duration are given, the run ends when it reaches either of
+ * them. */
 static bool ended_early(const ir_run_t *run) {
     const bool bounded = run->plan.kind == IR_PLAN_WHOLE && run->options->messages > 0;
     return !bounded && ir_producers_any_ended_early(&run->producers);

@@ -7,15 +7,15 @@
 
 /* ---- signals ---- */
 
-/* Under nohup, SIGHUP is ignored. If it were blocked, this program would receive it
- * nevertheless. */
+/* Under nohup SIGHUP is ignored, and must stay so. A blocked signal would nevertheless be received
+ * with sigtimedwait. */
 static bool is_ignored(int number) {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* Signals stay pending until this thread receives them. SIGPIPE is ignored: a broken connection is
- * an error of the call, not the end of the program. */
+/* Signals stay pending until this thread receives them. SIGPIPE is ignored, so that a broken
+ * connection is only an error of the call. */
 void ir_run_take_signals(ir_run_t *run) {
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);
@@ -27,7 +27,7 @@ void ir_run_take_signals(ir_run_t *run) {
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Waits a moment; true when a signal came. The third signal ends the program at once. */
+/* Waits a moment; returns true when a signal came. The third signal ends the program at once. */
 bool ir_run_wait_moment(ir_run_t *run, int64_t wait_ns) {
     const struct timespec moment = {.tv_nsec = wait_ns < IR_RUN_POLL_NS ? wait_ns : IR_RUN_POLL_NS};
     if (sigtimedwait(&run->signals, NULL, &moment) < 0) {
@@ -41,7 +41,7 @@ bool ir_run_wait_moment(ir_run_t *run, int64_t wait_ns) {
 
 /* ---- listening ---- */
 
-/* Logs once when the subscription breaks and once when it works again. */
+/* Logs when the subscription breaks, and when it works again. */
 static void watch_listening(ir_run_t *run) {
     ir_error_t why = {.status = IR_OK};
     if (run->subscriber == NULL) {
@@ -91,7 +91,7 @@ void ir_run_end_row(ir_run_t *run) {
     }
     ir_measurement_begin(&run->row, &run->now);
     run->row_ns += run->options->series_interval_ns;
-    /* Rows missed during a stall of this program are not written later. */
+    /* If this program stalls, the rows of that time are left out. */
     run->row_ns = run->row_ns > run->now.at_ns ? run->row_ns
                                                : run->now.at_ns + run->options->series_interval_ns;
 }

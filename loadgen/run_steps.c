@@ -27,7 +27,7 @@ static void order_step(ir_run_t *run, const ir_step_t *step) {
     ir_producers_begin(&run->producers, &order);
 }
 
-/* Waits until everything due is sent, or the time is over. */
+/* Waits until everything due is sent, or until the time is over. */
 static void watch_step(ir_run_t *run, bool warms_up) {
     bool measuring = !warms_up;
     while (!ir_producers_idle(&run->producers)) {
@@ -61,7 +61,7 @@ static ir_status_t end_step(ir_run_t *run, ir_error_t *error) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the results");
     }
     ir_run_gather(run);
-    /* The end is noticed a moment late; nothing is sent in that moment. */
+    /* The end is noticed a moment later. Nothing is sent in that moment. */
     run->step.end.at_ns = run->now.at_ns < run->end_ns ? run->now.at_ns : run->end_ns;
     ir_result_make(result, &run->step, &run->backlog, run->asked, run->tracker != NULL,
                    (double)run->options->late_bound_ns / (double)IR_MILLISECOND_NS);

@@ -13,7 +13,7 @@
 
 /* ---- JSON ---- */
 
-/* jansson's setters return -1 for a NULL value, so one check at the end covers all failures. */
+/* jansson's setters accept NULL and return -1, so one check at the end covers all failures. */
 typedef struct ir_object {
     json_t *json;
     int faults;

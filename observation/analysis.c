@@ -49,7 +49,7 @@ static ir_refusal_t *push_refusal(addition_t *addition) {
 static void refuse(addition_t *addition, ir_reason_t reason, int record, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Refusals that will be merged into one need no text. */
+/* A refusal that will be merged with others needs no text. */
 static bool needs_words(const addition_t *addition) {
     return addition->batch->n_refusals - addition->message.first_refusal <= IR_REFUSALS_LISTED;
 }
@@ -143,8 +143,9 @@ static bool find_mote(addition_t *addition) {
     return found;
 }
 
-/* The mote of the first record with a registered sensor. Otherwise, if unregistered motes are
- * accepted, the first name up to its first '/'. NULL: every record has an unknown sensor. */
+/* Returns the mote of the first record with a registered sensor. Otherwise, if unregistered motes
+ * are accepted, returns the first name up to its first '/'. NULL: every record has an unknown
+ * sensor. */
 static void infer_mote(addition_t *addition, const ir_senml_pack_t *pack) {
     const ir_sensor_t *sensor = NULL;
     for (size_t i = 0; i < pack->n_records && sensor == NULL; i++) {

@@ -9,7 +9,7 @@
 #define NUMBER_SIZE 24
 #define MILLISECOND_NS 1000000
 
-/* The namespaces of identity.h as bytes; they differ in the last one. */
+/* The namespaces of identity.h as bytes; they differ only in the last one. */
 #define NAMESPACE(last)                                                                            \
     {                                                                                              \
         0x0b, 0x6a, 0x0e, 0x0e, 0x9d, 0x0c, 0x5f, 0x0a, 0x9c, 0x57, 0x2f, 0x8d, 0x0d, 0x1b, 0x6a,  \
@@ -24,7 +24,8 @@ static const uint8_t namespace_revision[NAMESPACE_SIZE] = NAMESPACE(0x03);
 
 /* ---- the hash and the time ---- */
 
-/* Hashes the parts, separated by line feeds. The result is hash except for version and variant. */
+/* Makes an id from a hash of the parts, separated by line feeds. Every bit comes from the hash,
+ * except version and variant. */
 static void generate(const uint8_t name_space[static NAMESPACE_SIZE], const ir_view_t *parts,
                      size_t n_parts, ir_id_t *id) {
     struct sha256_ctx hash;
@@ -95,7 +96,7 @@ ir_raw_key_t ir_raw_key(const ir_senml_pack_t *pack, ir_view_t mote, ir_view_t b
     return key;
 }
 
-/* Only the name may contain a line feed before the body, so its size is included. */
+/* Includes the size of the name, because the name may contain line feeds, too. */
 void ir_id_raw(const ir_raw_key_t *key, ir_id_t *id) {
     static const char *const kinds[] = {[IR_RAW_ABSOLUTE] = "absolute",
                                         [IR_RAW_NAMED] = "named",

@@ -55,8 +55,8 @@ ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_an
         }
         scratch->messages[i].aside = message->aside;
     }
-    /* The number of messages stays the same: the worker's loop counts them while a stage has the
-     * batch. */
+    /* The number of messages must not change, because the worker's loop counts the messages of
+     * batches that a stage has. */
     const ir_batch_t before = *batch;
     batch->arena = scratch->arena;
     batch->messages = scratch->messages;

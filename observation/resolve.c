@@ -125,7 +125,7 @@ static bool convert_number(const ir_senml_record_t *record, const ir_sensor_t *s
     if (unit.size == 0 || sensor->unit == NULL) {
         return true;
     }
-    /* A registry may have units that are not in the table; only their text is known. */
+    /* Units that are not in the table have only a text, and convert only to themselves. */
     const bool same = ir_view_equal(unit, ir_view_text(sensor->unit->senml));
     const ir_unit_t *from = same ? sensor->unit : ir_unit_find(unit);
     if (from == NULL || !ir_unit_converts(from, sensor->unit)) {

@@ -12,9 +12,9 @@
 #define PART_MIN 4 /* bytes of a label's part */
 #define KNOT (1852.0 / 3600.0)
 
-/* Columns: QUDT, UCUM, SenML, aliases, label, quantity kind, kept apart, factor, offset, and
- * whether the SenML name is that of a secondary unit. The base of a quantity is the row with factor
- * 1 and offset 0. */
+/* Columns: QUDT name, UCUM code, SenML name, aliases, label, quantity kind, the word that keeps
+ * units apart (or NULL), factor, offset, and whether the SenML name is that of a secondary unit.
+ * The base unit of a quantity is the row with factor 1 and offset 0. */
 const ir_unit_t ir_units[] = {
     {"DEG_C", "Cel", "Cel", "degC|deg C|Deg C|°C|ºC|℃", "degree Celsius", "Temperature", NULL, 1, 0,
      false},
@@ -199,7 +199,7 @@ const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name) {
     return NULL;
 }
 
-/* Whether the text is a part of a label, such as celsius. */
+/* Whether the text occurs in a label; "celsius" does. */
 static bool is_part(ir_view_t text, const char *label) {
     char copy[IR_NEAREST_SIZE + 1];
     if (text.size < PART_MIN || text.size > IR_NEAREST_SIZE) {

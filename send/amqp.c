@@ -14,7 +14,7 @@ typedef struct ir_amqp {
     int64_t progress_ns; /* time of the last answer, or of the first message sent after all were
                             answered */
     uint64_t refused;    /* messages since the last RETRY */
-    ir_error_t returned; /* the cause when a message was unroutable since then; IR_OK: none was */
+    ir_error_t returned; /* why a message was unroutable since the last RETRY; IR_OK: none was */
 } ir_amqp_t;
 
 /* ---- the broker's answers ---- */
@@ -95,8 +95,8 @@ static ir_outcome_t send_amqp(void *sender, const ir_parcel_t *parcel, ir_error_
     return after(amqp, outcome);
 }
 
-/* Outstanding answers show which messages need not be sent again. The connection stays open.
- * */
+/* The answers that are still to come show which messages need not be sent again, so the connection
+ * stays open. */
 static ir_outcome_t take_rest(ir_amqp_t *amqp, ir_error_t *error) {
     if (ir_publisher_flush(amqp->publisher, error) != IR_OUTCOME_OK) {
         return IR_OUTCOME_RETRY;
@@ -112,8 +112,8 @@ static ir_outcome_t take_rest(ir_amqp_t *amqp, ir_error_t *error) {
     return IR_OUTCOME_RETRY;
 }
 
-/* Confirms did not arrive within the time-out: the flush waits once more and then returns the
- * cause. */
+/* If the confirms did not arrive within the time-out, the flush waits once more and then returns
+ * the reason. */
 static ir_outcome_t push_amqp(void *sender, int64_t wait_ns, ir_error_t *error) {
     ir_amqp_t *amqp = sender;
     const bool open = ir_publisher_open(amqp->publisher) > 0;

@@ -21,8 +21,8 @@ static size_t keep_answer(char *data, size_t size, size_t count, void *context) 
     return whole;
 }
 
-/* libcurl itself repeats a request if a reused connection was closed before the answer.
- * */
+/* If a reused connection was closed before the answer, libcurl sends the request once more by
+ * itself. */
 static int count_request(void *context, char *to, char *from, int to_port, int from_port) {
     ir_exchange_t *exchange = context;
     (void)to;
@@ -161,7 +161,7 @@ static struct curl_slist *make_headers(const char *content_type, const char *nam
     return headers;
 }
 
-/* All packs of a sender have the same content type; only JSON packs fit on a line. */
+/* All packs of a sender have the same content type. Only JSON packs can be sent as lines. */
 static bool prepare_headers(ir_http_sender_t *http, const char *content_type) {
     if (http->single == NULL) {
         const bool json = ir_media_parse(ir_view_text(content_type)) == IR_MEDIA_SENML_JSON;
@@ -187,7 +187,7 @@ static bool may_join(const ir_http_sender_t *http, uint32_t number) {
     return !item->alone && item->name[0] == '\0' && is_line(item->parcel.body);
 }
 
-/* The number of items of the queue that fit into one request. */
+/* Returns how many items of the queue fit into one request. */
 static void fill(const ir_http_sender_t *http, ir_exchange_t *exchange) {
     ir_buffer_clear(&exchange->body);
     exchange->count = 0;
@@ -301,7 +301,7 @@ static ir_outcome_t push_http(void *sender, int64_t wait_ns, ir_error_t *error) 
     if (outcome != IR_OUTCOME_OK || wait_ns <= 0) {
         return outcome;
     }
-    /* Uses connections that just became free before it waits. */
+    /* Uses connections that have just become free before it waits. */
     outcome = begin_all(http, now_ns, error);
     if (outcome == IR_OUTCOME_OK) {
         wait_for_bytes(http, now_ns, wait_ns);

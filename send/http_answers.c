@@ -44,18 +44,18 @@ static int64_t time_after(ir_http_sender_t *http, int64_t wait_ns) {
     return ir_clock_monotonic() + ir_backoff_spread(&http->spread, wait_ns);
 }
 
-/* Whether the server refuses only for now. */
+/* Whether the server refuses only temporarily. */
 static bool is_passing(long code) {
     return code == 408 || code == 425 || code == 429 || code >= 500;
 }
 
-/* Whether the server would refuse any other body too: invalid token, another mote's token, or
+/* Whether the server would refuse any other body as well: wrong token, another mote's token, or
  * unknown path. */
 static bool is_denial(long code) {
     return code == 401 || code == 403 || code == 404 || code == 405;
 }
 
-/* Some records of an accepted pack may be unusable; `reply` NULL: none is. */
+/* An accepted pack may have records that are unusable; `reply` has them, or is NULL. */
 static void confirm(ir_http_sender_t *http, uint32_t item, size_t place, const ir_reply_t *reply) {
     char reason[WHY_SIZE];
     char why[WHY_SIZE];
@@ -76,7 +76,7 @@ static void finish_all(ir_http_sender_t *http, const ir_exchange_t *exchange,
     }
 }
 
-/* Returns how many packs the answer names as the reason for refusing all. */
+/* Returns the number of packs that the answer names as the reason why all were refused. */
 static uint32_t refuse_packs(ir_http_sender_t *http, const ir_exchange_t *exchange,
                              const ir_reply_t *reply) {
     char reason[WHY_SIZE];
@@ -95,7 +95,7 @@ static uint32_t refuse_packs(ir_http_sender_t *http, const ir_exchange_t *exchan
     return refused;
 }
 
-/* The remaining packs are sent again; one by one if the answer names none of them. */
+/* Sends the remaining packs again. If the answer names no pack, each is sent alone. */
 static void take_packs(ir_http_sender_t *http, const ir_exchange_t *exchange, bool taken,
                        const char *whole) {
     ir_reply_t *reply = ir_reply_parse(ir_buffer_view(&exchange->answer));
@@ -110,7 +110,7 @@ static void take_packs(ir_http_sender_t *http, const ir_exchange_t *exchange, bo
     ir_reply_free(reply);
 }
 
-/* What the user must do about a denial; "" if the answer itself says so. */
+/* Returns what the user must do about the refusal; "" if the answer itself says so. */
 static const char *remedy(const ir_http_sender_t *http, ir_view_t mote, long code,
                           char out[static REMEDY_SIZE]) {
     const ir_mote_tokens_t *tokens = http->target->tokens;
@@ -185,7 +185,7 @@ static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     ir_mote_queue_give_back(http->queue, mote, time_ns);
 }
 
-/* Decides what to do about a request without an answer. */
+/* Decides what becomes of a request without an answer. */
 static const char *failure_remedy(CURLcode code) {
     switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -214,7 +214,7 @@ static ir_status_t failure_status(CURLcode code) {
                : IR_ERR_CONNECT;
 }
 
-/* True if failures have lasted so long that the sender must start over. */
+/* Whether requests have failed for so long that the sender must start over. */
 static bool take_failure(ir_http_sender_t *http, const ir_exchange_t *exchange, CURLcode code,
                          ir_error_t *error) {
     char why[WHY_SIZE];
@@ -248,7 +248,7 @@ static void rest(ir_http_sender_t *http, ir_exchange_t *exchange) {
     http->idle[http->n_idle++] = exchange;
 }
 
-/* The owner will pass all waiting and unanswered packs again. */
+/* After this, the owner passes all waiting and unanswered packs again. */
 ir_outcome_t ir_http_sender_start_over(ir_http_sender_t *http) {
     for (unsigned i = 0; i < http->target->connections; i++) {
         if (http->exchanges[i].count > 0) {

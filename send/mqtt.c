@@ -9,7 +9,7 @@
 #define TOPIC_SIZE 300
 #define TOPIC_PREFIX "ir/"
 #define QOS_CONFIRMED 1
-/* Message ids are assigned in order, so open messages have different slots in this ring. */
+/* Message ids are assigned in order, so unanswered messages have different slots in this ring. */
 #define IDS 8192
 _Static_assert(IDS > IR_SENDER_OPEN_MAX, "ids of open messages must not collide");
 

@@ -80,8 +80,7 @@ uint64_t ir_printer_stop(ir_printer_t *printer, bool patient) {
     if (patient) {
         pthread_join(printer->thread, NULL);
     } else if (pthread_timedjoin_np(printer->thread, NULL, &until) != 0) {
-        return ir_ring_count(
-            printer->ring); /* the thread is blocked in a write, so it ends only with the program */
+        return ir_ring_count(printer->ring); /* the thread stays blocked in a write */
     }
     ir_ring_free(printer->ring);
     free(printer);

@@ -38,7 +38,7 @@ static void put_line(ir_show_t *show) {
     ir_buffer_clear(&show->text);
 }
 
-/* Writes a field of a JSON object; omits empty ones. */
+/* Writes a field of a JSON object, unless it is empty. */
 static void put_field(ir_show_t *show, const char *name, ir_view_t value) {
     char text[TEXT_SIZE];
     if (value.size == 0) {

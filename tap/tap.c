@@ -96,7 +96,7 @@ typedef struct patterns {
     size_t count;
 } patterns_t;
 
-/* Gets the next word of a list, "" for an empty list; false at its end. */
+/* Gets the next word of a list (or "" once, if the list is empty). Returns false at the end. */
 static bool next_word(const char **at, ir_view_t *word) {
     if (*at == NULL) {
         return false;
@@ -153,8 +153,8 @@ static ir_status_t listen_processed(tap_t *tap, ir_error_t *error) {
                : status;
 }
 
-/* The user may lack permission to read ir.rejected. Then the rest is shown, unless only rejections
- * were requested. */
+/* The user may lack the permission to read ir.rejected. Then all other messages are shown, unless
+ * only rejections were requested. */
 static ir_status_t listen_rejected(tap_t *tap, ir_error_t *error) {
     static const char *const all[] = {""};
     const ir_subscription_reader_t reader = {
@@ -216,7 +216,7 @@ static bool is_done(const tap_t *tap) {
 
 /* ---- life ---- */
 
-/* Returns when done (IR_OK) or when the connection fails. */
+/* Returns IR_OK when done, or the error when the connection fails. */
 static ir_status_t listen_on(tap_t *tap, ir_error_t *error) {
     ir_status_t status = IR_OK;
     tap->figures_ns = ir_clock_monotonic();
@@ -337,8 +337,8 @@ ir_status_t ir_tap_run(const ir_tap_options_t *options, ir_error_t *error) {
     }
     const bool broken = tap.show.printer != NULL && ir_printer_broken(tap.show.printer);
     const uint64_t missed = tap.show.printer != NULL ? ir_printer_missed(tap.show.printer) : 0;
-    tell_missed(missed - tap.told_missed); /* call before closing the printer, because that may wait
-                                            * for a slow reader */
+    tell_missed(missed - tap.told_missed); /* call this before closing the printer, because closing
+                                            * may wait for a slow reader */
     tell_missed(ir_printer_stop(tap.show.printer, !stop && !broken));
     return broken ? ir_error_set(error, IR_ERR_IO, "cannot write the output") : status;
 }

@@ -1,6 +1,6 @@
-/* JSON-LD 1.1 (W3C). The same statements in one graph, with a fixed inline context, so that nothing
- * has to be fetched. Numbers are written as strings that the context types: a JSON number would
- * come back in another spelling and thus as another literal. */
+/* JSON-LD 1.1 (W3C). The same statements as in N-Triples, in one graph, with a fixed inline
+ * context, so that a reader need not fetch one. Numbers are strings with a type from the context: a
+ * JSON number would be read back with another spelling, and thus as another literal. */
 #include "annotation/formats/formats.h"
 #include "annotation/formats/rdf/statements.h"
 #include "common/base64.h"

@@ -91,8 +91,8 @@ static ir_outcome_t read_recent(ir_quality_t *quality, ir_series_state_t *series
     for (size_t i = count; i > 0; i--) {
         const ir_point_t *point = &quality->points[i - 1];
         const ir_value_t sent = {.kind = IR_VALUE_NUMBER, .number = point->source_value};
-        if (!ir_sensor_misses(observation->sensor, &sent)) { /* stored before the sensor's missing
-                                                              * value was registered */
+        if (!ir_sensor_misses(observation->sensor,
+                              &sent)) { /* stored before its value was declared missing */
             take_point(series, point);
         }
     }
@@ -305,8 +305,8 @@ ir_outcome_t ir_quality_check(ir_quality_t *quality, ir_batch_t *batch, ir_error
             if (decision.out_of_memory) {
                 ir_error_set(error, IR_ERR_MEMORY, "quality control: out of memory");
             }
-            /* Some states already include points of the failed batch. They are read again next
-             * time. */
+            /* Some series already include points of the failed batch. All states are discarded, and
+             * read again when the batch is retried. */
             ir_quality_reset(quality);
             batch->n_revisions = 0;
             return IR_OUTCOME_RETRY;

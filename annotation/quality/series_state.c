@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define BUCKETS_FIRST 256
-#define SLACK 4 /* the array is this many times larger than the values kept, so moves are rare */
+#define SLACK 4 /* the array has room for this many times the values, so moves are rare */
 
 struct ir_series_table {
     size_t most, count, n_buckets;
@@ -104,7 +104,7 @@ static void grow_buckets(ir_series_table_t *table) {
     const size_t n_buckets = table->n_buckets * 2;
     ir_series_state_t **buckets = calloc(n_buckets, sizeof *buckets);
     if (buckets == NULL) {
-        return; /* a failed growth only costs speed: the old buckets still work */
+        return; /* if growing fails, look-ups are only slower: the old buckets still work */
     }
     for (ir_series_state_t *series = table->oldest; series != NULL; series = series->newer) {
         ir_series_state_t **bucket = &buckets[series->hash & (n_buckets - 1)];

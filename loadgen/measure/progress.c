@@ -40,7 +40,7 @@ static void rate(ir_progress_t *progress, const ir_progress_state_t *state) {
     progress->last_rated_ns = state->now_ns;
 }
 
-/* Returns the completed share of the run, 0 … 1; below 0: unknown. */
+/* Returns the completed share of the run, from 0 to 1, or a negative number if it is unknown. */
 static double share_done(const ir_progress_t *progress, const ir_progress_state_t *state) {
     const double passed = (double)(state->now_ns - progress->start_ns);
     double share = -1;

@@ -1,9 +1,9 @@
 #include "loadgen/measure/search.h"
 
-#define CLOSE 0.1       /* upper over lower bound when the stepping begins */
+#define CLOSE 0.1       /* relative distance of the bounds at which the stepping begins */
 #define FURTHER 1.5     /* while every rate is kept */
 #define STEP 0.03       /* of the rate */
-#define LOWEST_RATE 0.5 /* observations/s; the search gives up below it */
+#define LOWEST_RATE 0.5 /* observations/s; the search gives up below this rate */
 #define SENT_SHARE 0.98
 #define GROWTH_SHARE 0.02
 

@@ -56,7 +56,7 @@ static void write_counts(FILE *file, const ir_measurement_t *measurement) {
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         fprintf(file, ",%llu", (unsigned long long)counts[i]);
     }
-    /* The count can fall: a message seen in ir.rejected may be republished later. */
+    /* This count may fall, because a message that was in ir.rejected may be republished later. */
     fprintf(file, ",%lld,%.0f",
             (long long)(back_to->by_fate[IR_FATE_REJECTED] - back_from->by_fate[IR_FATE_REJECTED]),
             ir_snapshot_backlog(&measurement->end));

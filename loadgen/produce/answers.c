@@ -53,7 +53,7 @@ static void write_ids(ir_producer_t *producer, char kind, const ir_open_t *open,
     }
 }
 
-/* The values on which the ids depend once the message has arrived. */
+/* The values from which the ids of a message follow once it has arrived. */
 static void write_arrival(ir_producer_t *producer, const ir_open_t *open, bool confirmed) {
     ir_source_message_t message;
     ir_error_t error;
@@ -98,7 +98,8 @@ static void confirm(ir_producer_t *producer, ir_open_t *open) {
     ir_producer_add(&producer->repeats, open->repeat);
 }
 
-/* The stores cannot contain the message, unless it was sent before and the answer was lost. */
+/* The stores cannot contain a refused message, unless it was sent before and the answer was
+ * lost. */
 static void refuse(ir_producer_t *producer, ir_open_t *open) {
     ir_producer_record(producer, open, false);
     ir_producer_add(&producer->messages_refused, 1);

@@ -33,7 +33,7 @@ void ir_producer_close_lanes(ir_producer_t *producer) {
 
 /* ---- trouble ---- */
 
-/* Only messages without an answer are passed again. */
+/* Passes only messages without an answer again. */
 static void keep_given(ir_producer_t *producer, ir_lane_t *lane) {
     lane->allowed = lane->given > 1 ? lane->given / 2 : 1;
     lane->kept += lane->given;
@@ -43,7 +43,7 @@ static void keep_given(ir_producer_t *producer, ir_lane_t *lane) {
     }
 }
 
-/* The lane cannot send until it reconnects. */
+/* The lane cannot send again before it has reconnected. */
 static void lose_lane(ir_producer_t *producer, ir_lane_t *lane, const ir_error_t *error) {
     const int64_t now_ns = ir_clock_monotonic();
     ir_producer_take_answers(producer);
@@ -118,7 +118,7 @@ static void give_again(ir_producer_t *producer, ir_lane_t *lane, ir_open_t *open
     ir_producer_give(producer, open, &message);
 }
 
-/* Passes messages in order, as many as `allowed` permits. */
+/* Passes messages in order, at most `allowed` at a time. */
 static void give_kept(ir_producer_t *producer, ir_lane_t *lane) {
     if (lane->kept == 0 || lane->given > lane->allowed * 3 / 4) {
         return;

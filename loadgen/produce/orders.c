@@ -10,7 +10,7 @@ int64_t ir_producer_next_due(ir_producer_t *producer) {
     return ir_schedule_due(&producer->schedule, producer->message.due_ns);
 }
 
-/* Counts this producer's messages that were due before the end but not sent. */
+/* Counts the messages of this producer that were due before the end but were not sent. */
 static void count_unsent(ir_producer_t *producer) {
     ir_schedule_t schedule = producer->schedule;
     uint64_t messages = 0;
@@ -30,7 +30,7 @@ static void count_unsent(ir_producer_t *producer) {
     ir_producer_add(&producer->observations_unsent, observations);
 }
 
-/* The source ended although another message would have been due before the order's end. */
+/* The source has no more messages, although another one would be due before the order's end. */
 static bool ends_early(const ir_producer_t *producer) {
     if (producer->next < producer->shared.source->messages || producer->end_ns == INT64_MAX ||
         atomic_load(&producer->stop)) {

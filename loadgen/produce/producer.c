@@ -6,9 +6,9 @@
 #include <string.h>
 
 #define TURN_MESSAGES IR_LATENESS_MAX
-#define TURN_SKIPS 65536 /* other producers' messages that are skipped in one turn */
-/* With a rate, due messages are sent in groups at this interval: waking for each message would cost
- * more than sending it. */
+#define TURN_SKIPS 65536 /* how many messages of other producers one turn skips at most */
+/* With a rate, due messages are sent in groups at this interval: it costs more to wake up for each
+ * message than to send it. */
 #define TICK_NS IR_MILLISECOND_NS
 #define POLL_NS (20 * IR_MILLISECOND_NS) /* maximum wait before a stop is noticed */
 
@@ -27,7 +27,7 @@ static void fail_for_memory(ir_producer_t *producer) {
 
 /* ---- one message ---- */
 
-/* The raw id that the worker will assign, unless it depends on the arrival time. */
+/* Returns the raw id that the worker will compute; none if it depends on the arrival. */
 static void find_raw_id(const ir_producer_t *producer, ir_open_t *open) {
     const ir_source_message_t *message = &producer->message;
     const bool malformed = (message->faults & IR_FAULT_MALFORMED) != 0;
@@ -127,8 +127,8 @@ static void count_sent(ir_producer_t *producer, const ir_open_t *open) {
     }
 }
 
-/* Sends the next message; false when it cannot be sent now. A message passed to the sender counts
- * as sent whatever the outcome, because it may have arrived. */
+/* Sends the next message. Returns false when it cannot be sent now. Once passed to the sender, a
+ * message counts as sent whatever the outcome, because it may have arrived. */
 static bool send_message(ir_producer_t *producer, int64_t due_ns, int64_t now_ns) {
     ir_open_t *open = open_message(producer, due_ns, now_ns);
     if (open == NULL) {
@@ -144,7 +144,8 @@ static bool send_message(ir_producer_t *producer, int64_t due_ns, int64_t now_ns
 
 /* ---- what is due ---- */
 
-/* After the window was full, it must drain a little first, so that messages are sent in groups. */
+/* After the window was full, waits until it has drained a little, so that messages are sent in
+ * groups. */
 static bool has_window(ir_producer_t *producer) {
     const unsigned open = ir_window_count(producer->window);
     if (open >= producer->options.window) {
@@ -161,7 +162,8 @@ static bool has_lane(ir_producer_t *producer) {
     return lane->up && lane->kept == 0 && lane->given < lane->allowed;
 }
 
-/* Sends this producer's next message if it is due. False: nothing more to send in this turn. */
+/* Sends the next message if it is this producer's and due. Returns false if nothing more is to be
+ * sent in this turn. */
 static bool send_one(ir_producer_t *producer, unsigned *skips) {
     const int64_t now_ns = ir_clock_monotonic();
     int64_t due_ns = ir_producer_next_due(producer);
@@ -222,8 +224,8 @@ static int64_t idle_time(ir_producer_t *producer) {
     return wait_ns < 0 ? 0 : wait_ns < POLL_NS ? wait_ns : POLL_NS;
 }
 
-/* Lets `push` wait only if there is a single sender and nothing is due soon. Otherwise each confirm
- * would end the wait; and a thread cannot wait for several senders at once. */
+/* `push` may wait only if there is a single sender, because a thread cannot wait for several at
+ * once. And only if no message is due soon, because each confirm would end the wait. */
 static void wait_turn(ir_producer_t *producer) {
     const int64_t wait_ns = idle_time(producer);
     if (producer->options.lanes == 1 && producer->lanes[0].up && wait_ns != TICK_NS) {
@@ -242,7 +244,7 @@ static bool is_over(const ir_producer_t *producer) {
     return no_more && ir_window_count(producer->window) == 0;
 }
 
-/* Messages that may or may not have arrived. */
+/* Returns the number of messages of which it is unknown whether they arrived. */
 static void leave_unanswered(ir_producer_t *producer) {
     for (const ir_open_t *open = NULL; (open = ir_window_next(producer->window, open)) != NULL;) {
         ir_producer_record(producer, open, false);

@@ -10,7 +10,7 @@ void ir_schedule_init(ir_schedule_t *schedule, const ir_pattern_t *pattern, int6
         (ir_schedule_t){.pattern = *pattern, .start_ns = start_ns, .data_start_ns = data_start_ns};
 }
 
-/* Whole seconds are computed separately, so that long runs keep nanosecond precision. */
+/* Computes whole seconds separately, so that times stay exact to the nanosecond in long runs. */
 static int64_t to_ns(double seconds) {
     const int64_t whole = (int64_t)seconds;
     const double fraction = seconds - (double)whole;

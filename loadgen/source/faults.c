@@ -24,15 +24,14 @@ static bool happens(double share, uint64_t seed, unsigned space, uint64_t index)
            ir_hash_random_share(ir_hash_random_key(ir_hash_random_key(seed, space), index)) < share;
 }
 
-/* A number of items out of `most`, such that the average equals the share. */
+/* Returns a number of items, at most `most`, whose average is this share of `most`. */
 static unsigned how_many(double share, unsigned most, uint64_t key) {
     return (unsigned)(share * most + ir_hash_random_share(key));
 }
 
 /* ---- bursts ---- */
 
-/* The turns of eight neighbouring motes (fewer at the end) in the eight rounds of a block, as one
- * sequence. */
+/* The turns of up to eight neighbouring motes in the eight rounds of a block, as one sequence. */
 typedef struct ir_group {
     uint64_t block;
     unsigned first, size;
@@ -49,7 +48,8 @@ static ir_group_t group_of(unsigned motes, uint64_t number) {
     return group;
 }
 
-/* First the other motes in turns; then the silent motes, one after the other. */
+/* Chooses the mote of a turn. First the other motes take turns; then the motes that were silent
+ * send their bursts, one mote after the other. */
 static void take_turns(const ir_faults_t *faults, uint64_t seed, const ir_group_t *group,
                        ir_turn_t *turn) {
     unsigned silent = 0;
@@ -72,7 +72,7 @@ static void take_turns(const ir_faults_t *faults, uint64_t seed, const ir_group_
 
 /* ---- late messages ---- */
 
-/* Some consecutive messages of the block move to its end. */
+/* Moves some consecutive messages of the block to its end. */
 static void hold_back(const ir_faults_t *faults, uint64_t seed, ir_turn_t *turn) {
     if (faults->late <= 0) {
         return;

@@ -12,17 +12,17 @@
 #include <string.h>
 
 #define ARENA_CHUNK (256 * 1024)
-/* With --pace, a longer gap without data from any station is shortened to this. */
+/* With --pace, a gap in which no station has data is shortened to this. */
 #define SILENCE_NS (3600 * IR_SECOND_NS)
 #define RELATIVE_AGE_S 600
 
-/* The fields that identify a row, apart from its time. */
+/* The fields by which a row is the same, apart from its time. */
 typedef struct ir_row_text {
     ir_view_t name;
     ir_view_t value;
 } ir_row_text_t;
 
-/* A message of one repetition. Its body is head, time, tail. */
+/* One message of a repetition. Its body consists of head, time and tail. */
 typedef struct ir_frame {
     size_t head, head_size, tail_size; /* in `text`, one after the other */
     size_t first_row;
@@ -216,7 +216,7 @@ static void get(const void *object, uint64_t number, ir_source_message_t *messag
     }
 }
 
-/* Head and time of a pack whose times are relative to its arrival. */
+/* Writes head and time of a pack whose times are relative to its arrival. */
 static void write_timed(const ir_recording_t *recording, uint64_t number, const ir_timed_t *timed,
                         ir_buffer_t *out) {
     const ir_frame_t *frame = frame_of(recording, number);

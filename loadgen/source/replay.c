@@ -21,8 +21,7 @@
 #define FIRST_CAPACITY 4096
 #define ARENA_CHUNK 4096
 #define FILE_BUFFER (128 * 1024)
-/* Above this, a JSON reader could read a number without a fraction as an integer that is too large.
- */
+/* A larger number without a fraction might be an integer that is too large for a JSON reader. */
 #define VALUE_MAX 1e15
 #define ABSOLUTE_FROM_NS (INT64_C(268435456) * IR_SECOND_NS)
 #define DAY_NS (86400 * IR_SECOND_NS)
@@ -35,7 +34,7 @@ typedef struct ir_names {
     unsigned count;
 } ir_names_t;
 
-/* A unit of the file and its conversion. */
+/* A unit of the file and its conversion to SenML. */
 typedef struct ir_exchange_unit {
     const char *text;
     const ir_unit_t *from, *to;
@@ -128,8 +127,8 @@ static bool is_name(const char *text) {
     return true;
 }
 
-/* The number of a known or new name. Searches backwards, because rows of one station are usually
- * adjacent. */
+/* Returns the number of a name, which may be new. Searches backwards, because rows of one station
+ * are usually adjacent. */
 static ir_status_t intern(const ir_reader_t *reader, ir_replay_t *replay, ir_names_t *names,
                           const char *text, unsigned *number) {
     for (unsigned i = names->count; i-- > 0;) {
@@ -156,7 +155,7 @@ static ir_status_t intern(const ir_reader_t *reader, ir_replay_t *replay, ir_nam
     return IR_OK;
 }
 
-/* The SenML unit for a quantity; other quantities keep their unit. */
+/* Chooses the SenML unit by the quantity; other quantities keep their unit. */
 static const ir_unit_t *sent_as(const ir_unit_t *unit) {
     static const char *const preferred[] = {"Cel", "m", "m3/s", "S/m"};
     for (size_t i = 0; i < sizeof preferred / sizeof preferred[0]; i++) {
@@ -309,7 +308,7 @@ static bool is_repeat(const ir_replay_row_t *row, const ir_replay_row_t *earlier
     return row->parameter == earlier->parameter && row->value == earlier->value;
 }
 
-/* The stores would keep a repeated observation once, but every count here would count it twice. */
+/* The stores would keep a repeated observation only once, but this program would count it twice. */
 static ir_status_t find_repeats(ir_reader_t *reader, const ir_replay_t *replay) {
     size_t first = 0;
     for (size_t i = 1; i < replay->n_rows; i++) {

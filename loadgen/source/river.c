@@ -20,13 +20,15 @@
 #define SLOWER_MS (0.5 * HOUR_MS)    /* at each mote further down */
 #define WASH_RISE 0.6                /* of the flood's */
 #define DEBRIS_SHARE 0.02            /* of measurements at the peak */
-#define RUN_OFF 18                   /* multiples of the rise time after which a flood has ended */
+#define RUN_OFF 18                   /* a flood has ended after this many times its rise time */
 
 /* Key spaces under the seed. */
 enum { KEY_MOTE, KEY_REGION };
-/* Key spaces under a mote's key: first the slow noise of each quantity, then these. */
+/* Numbers from which keys are derived for a mote: first the slow noise of each quantity, then
+ * these. */
 enum { KEY_TRAITS = IR_RIVER_QUANTITIES, KEY_TIME };
-/* Key spaces under a time's key: first the jitter of each quantity, then this one. */
+/* Numbers from which keys are derived for a time: first the jitter of each quantity, then this
+ * one. */
 enum { KEY_DEBRIS = IR_RIVER_QUANTITIES };
 
 const ir_river_quantity_t ir_river_quantities[IR_RIVER_QUANTITIES] = {
@@ -36,8 +38,8 @@ const ir_river_quantity_t ir_river_quantities[IR_RIVER_QUANTITIES] = {
     [IR_RIVER_TURBIDITY] = {"63680", "FNU", 1},
 };
 
-/* Mean discharge in m³/s along a river: 0.4 at the source, and at each mote 1.45 times that of the
- * mote upstream. */
+/* Mean discharge along a river in m³/s: 0.4 at the source; at each further mote, 1.45 times that of
+ * the mote upstream. */
 static const double flows[IR_RIVER_MOTES] = {0.4,  0.58, 0.84, 1.22, 1.77, 2.56, 3.72, 5.39,
                                              7.82, 11.3, 16.4, 23.8, 34.5, 50.1, 72.6, 105};
 
@@ -107,7 +109,7 @@ static double jitter(const ir_river_moment_t *moment, unsigned quantity) {
     return ir_hash_random_normal(ir_hash_random_key(moment->time_key, quantity));
 }
 
-/* 0 … 1, the random difference of this mote from its neighbours. */
+/* Returns 0 … 1: how much this mote differs from its neighbours at random. */
 static double trait(const ir_river_moment_t *moment, unsigned part) {
     return ir_hash_random_part(ir_hash_random_key(moment->mote_key, KEY_TRAITS), part);
 }
@@ -125,7 +127,7 @@ static double temperature(const ir_river_moment_t *moment) {
            0.03 * jitter(moment, IR_RIVER_TEMPERATURE);
 }
 
-/* The discharge relative to its mean, without the tide. */
+/* Returns the discharge relative to its mean, without the effect of the tide. */
 static double swelling(const ir_river_moment_t *moment) {
     return exp(0.15 * slow(moment, IR_RIVER_DISCHARGE)) * (1 + 28 * moment->flood);
 }
@@ -162,7 +164,7 @@ static double ph(const ir_river_moment_t *moment) {
            0.4 * fmin(moment->flood, 1) + 0.02 * jitter(moment, IR_RIVER_PH);
 }
 
-/* Debris in the flood sometimes passes close to the sensor. */
+/* During a flood, debris sometimes passes close to the sensor. */
 static double debris(const ir_river_moment_t *moment) {
     const uint64_t key = ir_hash_random_key(moment->time_key, KEY_DEBRIS);
     return ir_hash_random_share(key) < DEBRIS_SHARE * moment->wash

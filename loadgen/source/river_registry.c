@@ -11,10 +11,11 @@ static const char head[] =
     "# Simulated motes along rivers. Written by ir-loadgen --write-registry.\n"
     "\n" IR_REGISTRY_PREFIXES;
 
-/* Gross range, spike and rate of change are in the unit of the property; flat line in hours. */
+/* Limits for gross range, spike and rate of change, in the unit of the property; flat line in
+ * hours. */
 typedef struct ir_river_limits {
-    const char *name; /* suffix of the limits' name after the property's; "" if the property has one
-                         set of limits */
+    const char *name; /* added to the property's name in the name of the limits; "" if the property
+                       * has one set of limits */
     const char *gross_fail, *gross_suspect;
     const char *spike_method;
     double spike_suspect, spike_fail;
@@ -105,8 +106,8 @@ static void write_mote(unsigned mote, int64_t interval_ns, FILE *out) {
             river, (long long)(interval_ns / IR_SECOND_NS));
 }
 
-/* Limits belong to sensors and have their own names. Other registry files may describe the same
- * properties, and their sensors must not get these limits. */
+/* The limits belong to the sensors and have names of their own. Other registry files may describe
+ * the same properties, and their sensors must not get these limits. */
 static void write_sensor(unsigned mote, unsigned quantity, FILE *out) {
     char name[IR_SIMULATION_MOTE_SIZE];
     const char *code = ir_river_quantities[quantity].code;

@@ -59,7 +59,8 @@ static uint64_t choice_of(const ir_simulation_t *simulation, const ir_turn_t *tu
                               turn->original);
 }
 
-/* A message that is refused entirely is stored only once, so it is not repeated. */
+/* A message that is refused completely is never duplicated, because the stores would keep it only
+ * once. */
 static void timed_of(const ir_simulation_t *simulation, const ir_turn_t *turn, ir_timed_t *timed) {
     const ir_source_options_t *options = &simulation->options;
     ir_faults_timed(&options->timings, &options->faults, options->seed, turn->original, timed);
@@ -84,7 +85,7 @@ static ir_view_t mote_of(const void *object, unsigned mote) {
     return ir_view(key_of(object, mote).data + PREFIX_SIZE, NAME_SIZE);
 }
 
-/* The index, among the mote's times, of the time of the message's first record. */
+/* Returns the index, among the mote's times, of the message's first record. */
 static uint64_t first_tick(const ir_simulation_t *simulation, const ir_turn_t *turn) {
     return turn->round * simulation->options.records / IR_RIVER_QUANTITIES;
 }
@@ -98,7 +99,7 @@ static int64_t measured_at(const ir_simulation_t *simulation, const ir_turn_t *t
            phase_ms * IR_MILLISECOND_NS;
 }
 
-/* How far the mote's clock is ahead. */
+/* Returns by how much the mote's clock is ahead. */
 static int64_t skew_of(const ir_simulation_t *simulation, const ir_turn_t *turn) {
     const ir_source_options_t *options = &simulation->options;
     return ir_faults_skew(&options->faults, options->seed, turn->mote);
@@ -203,8 +204,8 @@ static void write_record(const ir_walk_t *walk, int64_t first_ns, ir_buffer_t *o
     walk->simulation->writer->record(out, &record, walk->at == 0);
 }
 
-/* The age of the first record when the pack is sent, chosen so that the last record is not in the
- * future. */
+/* Returns the age of the first record when the pack is sent, such that the last record is not in
+ * the future. */
 static int64_t relative_time(const ir_simulation_t *simulation, const ir_walk_t *walk) {
     const unsigned records = simulation->options.records;
     const int64_t ticks = (walk->quantity + records - 1) / IR_RIVER_QUANTITIES;
@@ -332,7 +333,8 @@ static ir_simulation_t *make(const ir_source_options_t *options, int64_t start_n
 
 /* ---- times ---- */
 
-/* Returns how much newer than the message's due time its newest record may be. */
+/* Returns by how much a message's newest record may be newer than the time when the message is
+ * due. */
 static int64_t lead_of(const ir_source_options_t *options) {
     const int64_t records = options->records;
     const int64_t ticks =
@@ -344,7 +346,7 @@ static bool as_recorded(const ir_source_options_t *options) {
     return options->pace > 0 && options->pace <= 1;
 }
 
-/* The number of messages for which the data must cover enough time; 0: unknown. */
+/* Returns the number of messages for which the data must last; 0: unknown. */
 static double messages_of(const ir_source_options_t *options) {
     if (options->messages > 0 || options->likely <= 0) {
         return (double)options->messages;
@@ -353,7 +355,7 @@ static double messages_of(const ir_source_options_t *options) {
            ROOM_MESSAGES;
 }
 
-/* Returns how long before the latest time the data begin. */
+/* Returns how long before their latest time the data begin. */
 static double back_of(const ir_source_options_t *options) {
     const double messages = messages_of(options);
     if (as_recorded(options)) {
@@ -367,7 +369,7 @@ static double back_of(const ir_source_options_t *options) {
     return options->pace > 0 ? span_ns * (1 - 1 / options->pace) : span_ns;
 }
 
-/* `latest_ns`: the latest time of data when the run begins. */
+/* `latest_ns`: the latest time in the data at the moment when the run begins. */
 static ir_status_t check_start(const ir_source_options_t *options, double start, int64_t latest_ns,
                                ir_error_t *error) {
     const double back_ns = back_of(options);
@@ -402,7 +404,7 @@ static ir_status_t find_start(const ir_source_options_t *options, int64_t now_ns
     return status;
 }
 
-/* Without a given number, returns as many as fit until now. */
+/* If no number is given, returns as many messages as there is data until now. */
 static uint64_t count_messages(const ir_source_options_t *options, int64_t start_ns,
                                int64_t now_ns) {
     if (options->messages > 0) {

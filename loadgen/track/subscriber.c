@@ -108,7 +108,7 @@ static void take_message(void *context, const ir_assembled_t *message) {
     }
 }
 
-/* A dead letter keeps the raw message's id. */
+/* A dead letter has the id of the raw message. */
 static void take_rejected(void *context, const ir_assembled_t *message) {
     const ir_subscriber_t *subscriber = context;
     ir_id_t id;
@@ -119,8 +119,8 @@ static void take_rejected(void *context, const ir_assembled_t *message) {
 
 /* ---- subscribing ---- */
 
-/* Consumes without acknowledgements. If this side reads too slowly, messages pile up in its queue
- * on the broker, which nobody else uses. */
+/* Consumes without acknowledgements. If this program reads too slowly, messages pile up on the
+ * broker, in a queue that only this program uses. */
 static ir_status_t subscribe(ir_subscriber_t *subscriber, const char *exchange,
                              const char *const *patterns, size_t n_patterns,
                              void (*message)(void *, const ir_assembled_t *), ir_error_t *error) {
@@ -146,8 +146,8 @@ static ir_status_t subscribe_processed(ir_subscriber_t *subscriber, ir_error_t *
     return subscribe(subscriber, IR_EXCHANGE_PROCESSED, patterns, n_formats, take_message, error);
 }
 
-/* Reading ir.rejected is optional: the user may lack permission. Then the broker closes that
- * channel, but the connection stays usable. */
+/* Reading ir.rejected is optional. If the user lacks the permission, the broker closes that
+ * channel, and the connection stays usable. */
 static ir_status_t subscribe_rejected(ir_subscriber_t *subscriber, ir_error_t *error) {
     static const char *const all[] = {""};
     const ir_status_t status =

@@ -17,7 +17,7 @@ typedef struct ir_receipt {
     uint8_t answer; /* ir_receipt_answer */
     bool all_good, resent, rejected;
     bool nameless; /* its raw id is not known yet */
-    bool guessed;  /* its raw id was derived from the order */
+    bool guessed;  /* its raw id was found by the order of messages */
 } ir_receipt_t;
 
 enum ir_receipt_answer { NO_ANSWER, CONFIRMED, REFUSED };
@@ -30,10 +30,10 @@ struct ir_tracker {
     size_t mask;
     const ir_motes_t *names;   /* NULL: all raw ids are known in advance */
     uint32_t *oldest, *newest; /* the oldest of each mote's messages without an id; NO_SLOT: none */
-    bool *doubtful;            /* for each mote: whether derived ids may from now on belong to a
-                                * neighbouring message */
-    uint64_t *last;            /* by mote and format: 1 + the number of the last message that
-                                * arrived for the first time */
+    bool *doubtful;            /* for each mote: whether ids found by order may from now on be those
+                                * of a neighbouring message */
+    uint64_t *last;            /* for each mote and format: 1 + the number of the latest message
+                                * that came back */
     unsigned motes, formats;
     uint16_t all;
     bool any;
@@ -95,7 +95,7 @@ static size_t home_of(const ir_tracker_t *tracker, const ir_id_t *id) {
     return ir_id_hash(id) & tracker->mask;
 }
 
-/* The position of the id, or the free position where it belongs. */
+/* Returns the position of the id, or the free position where it belongs. */
 static size_t place_of(const ir_tracker_t *tracker, const ir_id_t *id) {
     size_t place = home_of(tracker, id);
     while (tracker->index[place] != NO_SLOT &&
@@ -105,7 +105,7 @@ static size_t place_of(const ir_tracker_t *tracker, const ir_id_t *id) {
     return place;
 }
 
-/* Closes the gap, so that probing still finds every id. */
+/* Closes the gap that a removed id leaves, so that probing still finds every other id. */
 static void forget(ir_tracker_t *tracker, const ir_id_t *id) {
     const size_t mask = tracker->mask;
     size_t gap = place_of(tracker, id);
@@ -148,7 +148,7 @@ static void line_up(ir_tracker_t *tracker, uint32_t slot) {
     *newest = slot;
 }
 
-/* `before` is the previous slot in the list, NO_SLOT for the first. */
+/* `before`: the previous slot in the list; NO_SLOT: the slot is the first. */
 static void leave_line(ir_tracker_t *tracker, uint32_t slot, uint32_t before) {
     const ir_receipt_t *receipt = &tracker->ring[slot];
     if (before == NO_SLOT) {
@@ -161,7 +161,7 @@ static void leave_line(ir_tracker_t *tracker, uint32_t slot, uint32_t before) {
     }
 }
 
-/* Republished messages keep their mote's order, and so do rejections, but the two streams are
+/* Published messages come in each mote's order, and so do rejections, but the two streams are
  * independent. So a rejection belongs to the first message that expects one. */
 static uint32_t match(ir_tracker_t *tracker, const ir_id_t *raw_id, ir_view_t name, bool rejected) {
     unsigned mote = 0;
@@ -232,7 +232,8 @@ static bool is_waiting(const ir_tracker_t *tracker, const ir_receipt_t *receipt)
            !(receipt->rejected && receipt->n_accepted == 0);
 }
 
-/* Subtracts a message from the counts (`sign` -1) before it changes, and adds it afterwards (1). */
+/* Call it before a message changes, to subtract the message from the counts (`sign` -1), and
+ * afterwards, to add it again (1). */
 static void tally(ir_tracker_t *tracker, const ir_receipt_t *receipt, int sign) {
     ir_tracker_counts_t *counts = &tracker->counts;
     const uint64_t one = sign < 0 ? UINT64_MAX : 1;

@@ -74,9 +74,9 @@ static ir_status_t close_inverses(const ir_builder_t *builder) {
     return IR_OK;
 }
 
-/* A mote or property may have tens of thousands of sensors, and each sensor reads the statements of
- * its mote and property. So statements that only repeat a sensor's own statement in the other
- * direction are removed from the chains of the mote and the property. */
+/* A mote or property may have tens of thousands of sensors, and each sensor reads all statements
+ * about its mote and property. So statements that only repeat a sensor's own statement in the other
+ * direction are removed from the lists of the mote and the property. */
 static void shorten_chains(const ir_turtle_t *turtle) {
     for (ir_fact_t *s = turtle->first; s != NULL; s = s->next) {
         s->subject->first = s->subject->last = NULL;
@@ -132,7 +132,7 @@ static void note_roles(const ir_turtle_t *turtle) {
     }
 }
 
-/* ---- checks that our terms are known and used on the right nodes ---- */
+/* ---- checks that our terms are known, and are used on the right kind of node ---- */
 
 static bool is_ours(const ir_node_t *node) {
     const size_t size = strlen(IR_ONTOLOGY);
@@ -140,7 +140,8 @@ static bool is_ours(const ir_node_t *node) {
            memcmp(node->text.data, IR_ONTOLOGY, size) == 0;
 }
 
-/* The term is misspelt, so its subject, and perhaps its object, may appear to lack a statement. */
+/* Reports a misspelt term. Without the intended term, its subject or object may seem to lack a
+ * statement, so both are marked as faulty. */
 static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *statement,
                                 const ir_node_t *node) {
     statement->subject->faulty = statement->object->faulty = true;
@@ -166,7 +167,7 @@ static ir_status_t check_term(const ir_builder_t *builder, const ir_fact_t *stat
     return IR_OK;
 }
 
-/* A node may lack a known kind because of another fault, which is already reported. */
+/* A node without a known kind may be the result of another fault, which is already reported. */
 static ir_status_t check_place(const ir_builder_t *builder, const ir_fact_t *statement) {
     const ir_registry_term_info_t *info = &ir_registry_terms[statement->predicate->term];
     ir_node_t *subject = statement->subject;
@@ -200,7 +201,8 @@ static ir_status_t each_statement(const ir_builder_t *builder, build_fn build) {
     return status == IR_ERR_MEMORY ? status : IR_OK;
 }
 
-/* A mote or sensor must be in one file; otherwise removing the file would leave half of it. */
+/* A mote or sensor must be described in one file only. Otherwise, removing a file would leave half
+ * of the description. */
 static ir_status_t check_file(const ir_builder_t *builder, const ir_fact_t *statement) {
     const int term = statement->predicate->term;
     if (term != IR_REGISTRY_TERM_MOTE_ID && term != IR_REGISTRY_TERM_SENML_NAME) {

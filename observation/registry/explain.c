@@ -31,7 +31,7 @@ static where_t said(const char *text) {
     return where;
 }
 
-/* The line of a statement, and its owner if it is not the sensor. */
+/* Returns the place of a statement, and whom it is about if not the sensor. */
 static where_t said_by(const explanation_t *e, const ir_fact_t *fact) {
     where_t where = said("default");
     if (fact != NULL) {
@@ -217,8 +217,8 @@ static void explain_test(const explanation_t *e, const ir_limits_t *limits, cons
     }
 }
 
-/* The tests that have limits, or those that have none. Climatology is last: it may have many
- * rows. */
+/* Writes the tests that have limits, or those that have none. Climatology comes last, because it
+ * may have many rows. */
 static void explain_tests(const explanation_t *e, const ir_limits_t *limits, const ir_node_t *node,
                           bool given) {
     for (int test = 0; test < IR_TEST_COUNT; test++) {

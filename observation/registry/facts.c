@@ -55,7 +55,7 @@ bool ir_list_next(ir_node_t **cell, ir_node_t **item) {
     return true;
 }
 
-/* Whether it is the node itself or one of the first items of a list. */
+/* Whether the object is an unknown term, or a list with one among its first items. */
 static bool is_unknown(ir_node_t *object) {
     ir_node_t *cell = object;
     ir_node_t *item = NULL;

@@ -49,7 +49,8 @@ static ir_status_t read_duration(const ir_builder_t *builder, const ir_fact_t *s
 static const struct {
     ir_registry_term_t term;
     ir_status_t (*read)(const ir_builder_t *, const ir_fact_t *, const char *what, void *value);
-    size_t value, given; /* offsets in ir_limits_t; `given` of a bool */
+    size_t value, given; /* offsets in ir_limits_t: of the limit, and of the bool that says whether
+                          * it is given */
     const char *what;
 } fields[] = {
     IR_LIMIT_NUMBERS(NUMBER)
@@ -244,7 +245,8 @@ static ir_status_t count_members(const ir_builder_t *builder, const ir_fact_t *l
     }
     *count = n;
     if (list->object->faulty) {
-        return IR_ERR_SYNTAX; /* a fault here: the statement belongs in a member */
+        return IR_ERR_SYNTAX; /* a fault was already reported: a statement about the list that
+                               * belongs in one of its members */
     }
     return n > 0 && cell->term == IR_REGISTRY_TERM_NIL
                ? IR_OK

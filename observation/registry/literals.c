@@ -25,7 +25,8 @@ static bool has_number_type(const ir_node_t *node) {
     return false;
 }
 
-/* A decimal as XML Schema writes it; strtod alone would also accept "nan", "0x1" and "1 m". */
+/* Whether a text is a decimal in XML Schema. strtod alone would also accept "nan", "0x1" and "1
+ * m". */
 static bool parse_number(ir_view_t text, double *number) {
     char *end = NULL;
     if (text.size == 0 || text.size >= NUMBER_SIZE ||
@@ -62,7 +63,7 @@ ir_status_t ir_literal_value(const ir_builder_t *builder, const ir_fact_t *state
     return IR_OK;
 }
 
-/* Gets the two items of a list with exactly two. */
+/* Gets the two items of a list, which must have exactly two. */
 static bool pair(const ir_fact_t *statement, ir_node_t *items[2]) {
     ir_node_t *cell = statement->object;
     return ir_list_next(&cell, &items[0]) && ir_list_next(&cell, &items[1]) &&
@@ -130,7 +131,8 @@ ir_status_t ir_literal_times(const ir_builder_t *builder, const ir_fact_t *state
 
 /* ---- durations ---- */
 
-/* The parts of an xsd:duration in their order; years and months have no fixed length. */
+/* The parts of an xsd:duration, in their order. Years and months are missing, because their length
+ * varies. */
 static const struct {
     char letter;
     double seconds;

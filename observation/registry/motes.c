@@ -3,11 +3,12 @@
 
 #include "observation/senml/senml.h"
 
-#define MOTE_ID_MAX 200 /* with "sensorthings." before it, it fits into a routing key */
+#define MOTE_ID_MAX 200 /* short enough for a routing key with "sensorthings." in front */
 
 /* ---- motes, properties, features ---- */
 
-/* The English one if any, else the first without a language, else the first. */
+/* Chooses a label: the English one if there is one, else the first without a language, else the
+ * first. */
 const char *ir_node_label(const ir_node_t *node) {
     const char *label = "";
     int best = 0;
@@ -85,7 +86,7 @@ ir_status_t ir_mote_build(const ir_builder_t *builder, ir_node_t *node) {
     return status == IR_OK ? ir_builder_type(builder, node, IR_REGISTRY_TERM_PLATFORM) : status;
 }
 
-/* The IRI's last segment, without a '/' or '#' at its end. */
+/* Returns the IRI's last segment, without a '/' or '#' at its end. */
 static ir_status_t key_of(const ir_builder_t *builder, const char *iri, const char **key) {
     size_t end = strlen(iri);
     while (end > 0 && strchr("/#:", iri[end - 1]) != NULL) {

@@ -1,8 +1,8 @@
 #include "observation/registry/build.h"
 #include "observation/registry/literals.h"
 
-/* A sensor being built. The nodes of its mote and its property, whose statements apply to all their
- * sensors, are NULL after a fault. */
+/* A sensor that is being built, with the nodes of its mote and its property, whose statements apply
+ * to all their sensors. These nodes are NULL after a fault. */
 typedef struct draft {
     ir_node_t *node;
     ir_sensor_t *sensor;
@@ -14,7 +14,7 @@ static ir_status_t lacks(const ir_builder_t *builder, const ir_node_t *node, con
                           what);
 }
 
-/* The sensor's own statement, else that of its mote or property. */
+/* Returns the sensor's own statement, else that of its mote or property. */
 static ir_status_t own_or_default(const ir_builder_t *builder, const ir_node_t *own,
                                   const ir_node_t *shared, ir_registry_term_t term,
                                   const ir_fact_t **found) {
@@ -205,7 +205,8 @@ static ir_status_t set_limits(const ir_builder_t *builder, draft_t *draft) {
     draft->sensor->limits = given->object->meanings[IR_MEANING_LIMITS];
     if ((draft->sensor->unit == NULL && (draft->property == NULL || draft->property->faulty)) ||
         (draft->sensor->interval_ns == 0 && (draft->mote == NULL || draft->mote->faulty))) {
-        return IR_ERR_SYNTAX; /* nodes with reported faults, which may have the missing statement */
+        return IR_ERR_SYNTAX; /* the missing statement may be part of another fault, which is
+                               * already reported */
     }
     return ir_limits_check(builder, given, draft->node, draft->sensor);
 }

@@ -82,8 +82,8 @@ static SerdNode serd_node(const ir_node_t *node) {
     return serd_text(SERD_URI, ir_view_text(node->iri));
 }
 
-/* The written form of a literal, in `scratch`: the canonical text, then the language in lower case
- * (RDF 1.1, 3.3). Stores return this form. */
+/* Writes a literal into `scratch`: the canonical text, then the language in lower case (RDF 1.1,
+ * 3.3). Stores return literals in this form. */
 static void append_literal(ir_buffer_t *scratch, const ir_node_t *node, size_t *text_size) {
     ir_buffer_clear(scratch);
     ir_canonical_append(scratch, node->text, node->datatype);
@@ -123,7 +123,7 @@ static SerdStatus write_statement(SerdWriter *writer, const ir_fact_t *statement
     return serd_writer_write_statement(writer, 0, NULL, &subject, &predicate, &object, NULL, NULL);
 }
 
-/* The status reports the error; serd would print it. */
+/* The status reports the error, so serd must not print it. */
 static SerdStatus on_error(void *context, const SerdError *what) {
     (void)context;
     (void)what;

@@ -1,5 +1,6 @@
-/* libcbor's streaming decoder reports one item at a time and does not allocate. This file tracks
- * the nesting, so a pack cannot claim memory by a length field or nest too deep. */
+/* libcbor's streaming decoder reports one item at a time and does not allocate. This file keeps
+ * track of the nesting. So a pack cannot make us allocate much memory by a large length field, and
+ * cannot nest too deep. */
 #include "common/utf8.h"
 #include "observation/senml/fields.h"
 

@@ -94,7 +94,7 @@ static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
 #define ITEMS_PER_RECORD                                                                           \
     16 /* SenML has 15 labels; the parser needs 80 bytes for a value of two bytes */
 
-/* Marks for forms that the parser does not report, or does not accept. */
+/* Forms of numbers that the parser does not report, or does not accept. */
 typedef enum mark {
     MARK_CAPITAL = 1,   /* an exponent in upper case: outside strings, 'E' occurs only in numbers */
     MARK_NOT_FINITE = 2 /* nan or inf, as many programs print them */
@@ -107,7 +107,7 @@ typedef struct survey {
     bool marked;    /* some record is */
 } survey_t;
 
-/* The size of a word for a non-finite number at this position, or 0. */
+/* Returns the size of a word such as "nan" at this position, or 0. */
 static size_t not_finite(ir_view_t rest) {
     static const char *const words[] = {"infinity", "inf", "nan"};
     const size_t sign = rest.data[0] == '-' || rest.data[0] == '+';
@@ -121,7 +121,8 @@ static size_t not_finite(ir_view_t rest) {
     return 0;
 }
 
-/* Replaces the word with an array, which no SenML label may have. */
+/* Replaces the word by an array: no SenML label may have an array as its value, so the record is
+ * refused. */
 static void replace(char *changed, size_t at, size_t size) {
     if (changed != NULL) {
         memset(changed + at, ' ', size);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* The first row of each kind has its name. */
+/* The first row of each type has the name that is shown for it. */
 static const struct media_row {
     const char *text;
     ir_media_t media;

@@ -109,7 +109,7 @@ static const char *const kind_texts[] = {[IR_VALUE_NONE] = "nothing",
                                          [IR_VALUE_BOOL] = "true or false",
                                          [IR_VALUE_DATA] = "base64url data"};
 
-/* A fault of a field: refuses the pack for a base field, else the record. */
+/* Reports a faulty field. A base field refuses the whole pack, any other field only its record. */
 static void fault_field(ir_resolver_t *resolver, ir_senml_fields_t *fields, ir_label_t label,
                         ir_reason_t reason, const char *what, int position) {
     if ((BIT(label) & BASE_BITS) != 0) {
@@ -146,7 +146,7 @@ static double number_of(const ir_senml_fields_t *fields, ir_label_t label) {
 
 /* ---- base fields ---- */
 
-/* Above the default, a version is a set of features, one per bit (RFC 9100, section 2). */
+/* Versions above the default are sets of features, with one bit for each (RFC 9100, section 2). */
 static bool version_is_known(double version) {
     return version <= VERSION_DEFAULT ||
            (version <= IR_SENML_VERSION && ((unsigned)version & ~IR_SENML_VERSION) == 0);

@@ -168,7 +168,7 @@ static void cbor_time(ir_buffer_t *out, int64_t time_ns) {
         cbor_uint(out, (uint64_t)(time_ns / IR_SECOND_NS));
         return;
     }
-    /* The double nearest to the microseconds, which is what a reader of the JSON form gets. */
+    /* Rounds to the double nearest to the microseconds, as a reader of the JSON form does. */
     const int64_t microseconds = time_ns / MICROSECOND_NS;
     cbor_double(out, (double)microseconds / 1e6);
 }

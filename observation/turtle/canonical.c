@@ -11,7 +11,7 @@
 #define NUMBER_SIZE 64
 #define DOUBLE_DIGITS 17 /* digits that distinguish any two values */
 #define FLOAT_DIGITS 9
-#define PART_DIGITS 9 /* for a duration: keeps sums far from the limits of an int64_t */
+#define PART_DIGITS 9 /* for the parts of a duration: their sum cannot overflow an int64_t */
 
 /* All of these return false, with nothing appended, when the text is not valid for the type. */
 typedef bool (*append_fn)(ir_buffer_t *out, ir_view_t text);
@@ -157,7 +157,8 @@ static bool append_boolean(ir_buffer_t *out, ir_view_t text) {
 
 /* ---- times ---- */
 
-/* Where the time zone begins: "Z", "+hh:mm" or "-hh:mm" at the end, or nothing. */
+/* Returns where the time zone begins: "Z", "+hh:mm" or "-hh:mm" at the end of the text, or its end
+ * if there is none. */
 static size_t find_zone(ir_view_t text) {
     if (text.size > 0 && text.data[text.size - 1] == 'Z') {
         return text.size - 1;
@@ -169,8 +170,8 @@ static size_t find_zone(ir_view_t text) {
     return zone ? at : text.size;
 }
 
-/* Dates and times: no trailing zeros in the seconds, UTC as "Z". Other zones are kept, because they
- * carry more information than the instant. */
+/* Dates and times: seconds without trailing zeros, UTC as "Z". Other time zones are kept, because
+ * they say more than the instant. */
 static bool append_time(ir_buffer_t *out, ir_view_t text) {
     const size_t zone = find_zone(text);
     const char *point = memchr(text.data, '.', zone);

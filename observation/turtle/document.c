@@ -49,7 +49,8 @@ ir_status_t ir_turtle_fault(ir_turtle_t *turtle, ir_origin_t at, const char *for
     return status;
 }
 
-/* The IRI's last segment. It appears in every spelling of the IRI, with or without a prefix. */
+/* Returns the IRI's last segment, which every spelling of the IRI contains, with or without a
+ * prefix. */
 static ir_view_t local_name(ir_view_t iri) {
     size_t begin = iri.size;
     while (begin > 0 && strchr("/#:", iri.data[begin - 1]) == NULL) {
@@ -124,8 +125,8 @@ static bool name_node(ir_turtle_t *turtle, ir_node_t *node, ir_view_t way) {
     return node->iri != NULL;
 }
 
-/* The path to an object: its subject, the predicate, and the index of the blank node among those
- * objects. */
+/* Appends the path to an object: its subject, the predicate, and the index of this blank node among
+ * the predicate's objects. */
 static bool name_object(ir_turtle_t *turtle, const ir_node_t *subject, const ir_node_t *predicate,
                         ir_node_t *object) {
     uint64_t before = 0;
@@ -167,7 +168,7 @@ static void append(ir_turtle_t *turtle, ir_fact_t *fact) {
     ir_fact_chain(fact);
 }
 
-/* The first members: subject, predicate, object and file, which make a statement unique. */
+/* The first members make a statement unique: subject, predicate, object and file. */
 static ir_view_t key_of(const ir_fact_t *fact) {
     return ir_view((const char *)fact, offsetof(ir_fact_t, at.line));
 }
@@ -186,7 +187,8 @@ static bool is_there(const ir_turtle_t *turtle, const ir_fact_t *fact) {
     return false;
 }
 
-/* Adds to the table, once the subject has many statements: first all of them, then each new one. */
+/* Once the subject has many statements, adds them to the table: first all of them, then each new
+ * one. */
 static bool index_fact(ir_turtle_t *turtle, ir_fact_t *fact) {
     const ir_node_t *subject = fact->subject;
     if (subject->n_facts <= FEW) {

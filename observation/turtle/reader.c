@@ -15,9 +15,9 @@
 #define PREFIX_SIZE 100
 #define PART_SIZE 16
 
-/* serd does not report the line of a statement. So this file passes single bytes to it and counts
- * the lines. serd reads one byte ahead; white space that it has read does not count as the next
- * line yet. */
+/* serd does not report the line of a statement. So this file passes single bytes to serd and counts
+ * the lines. serd reads one byte ahead, so a line end that it has read as white space does not
+ * count yet. */
 typedef struct source {
     FILE *file;
     size_t bytes;
@@ -114,7 +114,8 @@ static bool has_scheme(ir_view_t iri) {
     return i > 0 && i < iri.size && iri.data[i] == ':' && isalpha((unsigned char)iri.data[0]);
 }
 
-/* An IRI of N-Triples: absolute, none of the characters that would end or escape it. */
+/* Whether a text is an IRI of N-Triples: absolute, and without characters that would end or escape
+ * it. */
 static bool legal_iri(ir_view_t iri) {
     if (!has_scheme(iri)) {
         return false;
@@ -137,7 +138,7 @@ static ir_node_t *note_memory(reading_t *reading) {
     return NULL;
 }
 
-/* Reports an undeclared prefix once and then declares it, so that a name with it is the same node
+/* Reports an undeclared prefix once and then declares it, so that names with it are the same node
  * everywhere. */
 static void declare(reading_t *reading, const SerdNode *given) {
     char name[PREFIX_SIZE + 1];
@@ -198,8 +199,8 @@ static ir_node_t *read_iri(reading_t *reading, const SerdNode *given) {
     return node;
 }
 
-/* serd counts its own labels, "b1", from one in each part of the file. The labels in the file
- * itself are the same in all parts. */
+/* serd gives labels of its own, "b1" and so on, and starts again from one in each part of the file.
+ * Labels written in the file must stay the same in all parts. */
 static ir_view_t label_of(const reading_t *reading, const SerdNode *given) {
     char part[PART_SIZE];
     const size_t before = reading->part > 1 ? (size_t)part_name(reading, part) : 0;
@@ -289,7 +290,7 @@ static bool depth_is_bearable(reading_t *reading, SerdStatementFlags flags, cons
     return true;
 }
 
-/* A statement with an unknown term does not describe its subject or object. */
+/* A statement with an unknown term does not show what kind of node its subject or object is. */
 static void spread_faults(const ir_fact_t *fact) {
     const bool predicate = fact->predicate->unknown;
     fact->subject->faulty = fact->subject->faulty || predicate || fact->object->unknown;

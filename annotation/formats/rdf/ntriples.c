@@ -21,7 +21,7 @@ static void append_lines(ir_buffer_t *out, const ir_statements_t *statements, ir
 
 #define GRAPH_NAME_MAX 1024
 
-/* Builds the graph's name at the end of the buffer and removes it afterwards, which saves an
+/* Builds the graph's name at the end of the buffer and later removes it again, which saves an
  * allocation. */
 static void append_quads(ir_buffer_t *out, const ir_statements_t *statements,
                          const ir_observation_t *observation, const ir_format_options_t *options) {

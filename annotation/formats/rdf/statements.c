@@ -67,7 +67,7 @@ static const ir_name_t flag_predicates[IR_TEST_COUNT] = {
 #undef PREDICATE
 };
 
-/* Adds the provenance statements about the observation; the lean detail omits them. */
+/* Adds the statements about the observation's origin; the lean detail leaves them out. */
 static void add_provenance(ir_statements_t *statements, const ir_observation_t *observation,
                            const ir_id_t *raw_id) {
     const ir_term_t *self = &statements->self;
@@ -91,7 +91,7 @@ static void add_provenance(ir_statements_t *statements, const ir_observation_t *
     }
 }
 
-/* In lean mode, adds only the flags of tests that are suspect or failed. */
+/* With lean detail, adds only the flags of tests with the result suspect or fail. */
 static void add_flags(ir_statements_t *statements, const ir_observation_t *observation, bool full) {
     for (int test = 0; test < IR_TEST_COUNT; test++) {
         const uint8_t flag = observation->flags[test];
@@ -121,7 +121,7 @@ static void begin(ir_statements_t *statements, const ir_id_t *id,
     statements->self = id_term(ir_id_format(id, statements->id));
 }
 
-/* Whether the same instant was just described, in the same graph. */
+/* Whether the observation just before it has the same time, described in the same graph. */
 static bool shares_instant(const ir_observation_t *observation, const ir_observation_t *previous,
                            const ir_format_options_t *options) {
     return previous != NULL && previous->time_ns == observation->time_ns &&

@@ -1,4 +1,4 @@
-/* Turtle (W3C): the same statements, one block per subject. */
+/* Turtle (W3C): the same statements as in N-Triples, one block for each subject. */
 #include "annotation/formats/formats.h"
 #include "annotation/formats/rdf/statements.h"
 
