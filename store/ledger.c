@@ -14,7 +14,7 @@
 enum {
     MARK_REQUIRED = 1,
     MARK_SEEN = 2,
-    MARK_SURPLUS = 4 /* how many more copies of a message were seen than were sent */
+    MARK_SURPLUS = 4 /* how many more copies of a message were seen than sent */
 };
 
 /* Only byte arrays, so that an entry takes 17 bytes. */
@@ -28,8 +28,8 @@ typedef struct ir_ledger_set {
     size_t count, capacity;
 } ir_ledger_set_t;
 
-/* Messages with relative times and the same mote and body: only their arrival distinguishes them.
- * Or one message with a name. */
+/* Messages with relative times and the same mote and body, which only their arrival distinguishes;
+ * or one message with a name. */
 typedef struct ir_ledger_group {
     ir_id_t key;
     uint32_t messages, records, sent, confirmed;
@@ -41,10 +41,11 @@ struct ir_ledger {
     ir_ledger_set_t sets[KINDS];
     ir_name_table_t motes; /* that sent; in the arena */
     ir_arena_t *arena;
-    ir_id_set_t others;        /* observations of other motes, according to the documents */
+    ir_id_set_t others;        /* observations of other motes, as far as the documents show */
     ir_ledger_group_t *groups; /* sorted by key, distinct */
     size_t n_groups, groups_capacity;
-    uint64_t lacking, excess; /* observations of the raw messages seen, compared with `records` */
+    uint64_t lacking, excess; /* observations of the raw messages seen, to be compared with
+                               * `records` */
     ir_ledger_kind_t kind;    /* of the current comparison */
     ir_ledger_result_t result;
 };
@@ -127,7 +128,8 @@ static int compare_groups(const void *a, const void *b) {
                          &((const ir_ledger_group_t *)b)->key);
 }
 
-/* Adds the counts of another line, about the same message or a repeated reading, to the group. */
+/* Adds the counts of another line to the group. The line is about the same message, or about the
+ * same reading sent as another message. */
 static void join(ir_ledger_group_t *group, const ir_ledger_group_t *other) {
     group->messages += other->messages;
     group->sent += other->sent;
@@ -255,8 +257,8 @@ bool ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote) {
     return true;
 }
 
-/* Returns how often the message may be stored. A message sent again under the same name counts
- * once. */
+/* Returns how often the message may be stored. With a name, a message counts once however often it
+ * was sent. */
 static uint32_t most_of(const ir_ledger_group_t *group) {
     return group->named ? 1 : group->sent;
 }
@@ -284,7 +286,8 @@ static uint32_t least_of(const ir_ledger_group_t *group) {
     return group->named && group->confirmed > 1 ? 1 : group->confirmed;
 }
 
-/* A confirmed message must be stored. One that was sent again may be stored more often. */
+/* Counts missing and repeated messages. A confirmed message must be stored. A message that was sent
+ * again may be stored more often. */
 static void judge_raw_group(ir_ledger_result_t *result, const ir_ledger_group_t *group) {
     const uint32_t least = least_of(group);
     const uint32_t most = most_of(group);

@@ -14,8 +14,8 @@
 /* The state of reading. */
 typedef struct ir_ledger_reading {
     ir_ledger_t *ledger;
-    bool known;   /* none of its entries has to be stored */
-    char message; /* kind of the last message line; 0 before the first */
+    bool known;   /* its entries may be stored, but need not */
+    char message; /* kind of the last line about a message; 0: there was none */
     bool ended;
     const char *wrong;
 } ir_ledger_reading_t;

@@ -12,7 +12,8 @@
 struct ir_ledger_writer {
     FILE *file;
     char path[PATH_SIZE];
-    bool spoilt; /* a write failed: anything further would follow an incomplete line */
+    bool spoilt; /* a write failed, so nothing more is written: it would follow an incomplete
+                  * line */
 };
 
 static ir_status_t write_failed(ir_ledger_writer_t *writer, ir_error_t *error) {
@@ -23,7 +24,7 @@ static ir_status_t write_failed(ir_ledger_writer_t *writer, ir_error_t *error) {
                         code == ENOSPC ? "; free some space and send again" : "");
 }
 
-/* The first line is written at once, so that it is there however the program ends. */
+/* Writes the first line at once, so that it is in the file however the program ends. */
 ir_status_t ir_ledger_create(const char *path, ir_ledger_writer_t **writer, ir_error_t *error) {
     ir_ledger_writer_t *made = calloc(1, sizeof *made);
     if (made == NULL) {

@@ -29,8 +29,8 @@ static ir_senml_clock_t clock_of(const ir_message_t *message) {
     return (ir_senml_clock_t){.arrival_ns = message->arrival_ns, .sent_ns = message->sent_ns};
 }
 
-/* Collects the messages to ask about, by id, only the first message of each id. Returns their
- * number. */
+/* Collects the messages whose arrival must be asked for, by id; of messages with the same id, only
+ * the first. Returns their number. */
 static size_t collect(const ir_batch_t *batch, ir_raw_arrival_t *arrivals) {
     size_t count = 0;
     for (uint32_t i = 0; i < batch->n_messages; i++) {

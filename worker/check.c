@@ -27,7 +27,7 @@ static void report(ir_check_t *check, const char *what, ir_status_t status, cons
     }
 }
 
-/* Such names cause a problem only over HTTP, at gateways without the registry. */
+/* Such names are a problem only over HTTP, at gateways that do not have the registry. */
 static void note_names(const ir_check_t *check, const ir_registry_t *registry) {
     const ir_sensor_t *found[NAMES_SHOWN];
     const size_t count = ir_registry_not_owned(registry, found, NAMES_SHOWN);
@@ -116,7 +116,7 @@ static void report_each(ir_check_t *check, ir_view_t lines) {
     }
 }
 
-/* An unknown result is not a fault: the management interface may be unavailable. */
+/* If the policies are unknown, that is not a fault: the management interface may be unavailable. */
 static void check_policies(ir_check_t *check) {
     ir_buffer_t reasons;
     ir_buffer_init(&reasons);

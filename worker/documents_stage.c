@@ -11,11 +11,13 @@
 struct ir_documents_stage {
     ir_documents_t *documents;
     ir_quality_t *quality;
-    ir_registry_t *registry; /* a reference to the registry that the quality states belong to */
+    ir_registry_t *registry; /* a reference to the registry from which the quality states were
+                              * made */
     const ir_analysis_t *analysis;
     ir_batch_t *scratch;       /* for analysing a batch again */
     const ir_batch_t *checked; /* passed quality control, not stored yet */
-    atomic_bool outdated;      /* there is a newer registry: release this one when idle */
+    atomic_bool outdated;      /* there is a newer registry: release this one when the stage is
+                                * idle */
 };
 
 ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
@@ -94,12 +96,13 @@ void ir_documents_stage_idle(void *context) {
 }
 
 static ir_outcome_t check(ir_documents_stage_t *stage, ir_batch_t *batch, ir_error_t *error) {
-    /* When a batch is retried, it has already advanced the quality states. */
+    /* The batch comes again after a failure. Quality control has already added its points to the
+     * series. */
     if (stage->checked == batch) {
         return IR_OUTCOME_OK;
     }
-    /* Needed in the second pipeline: between its batches the main pipeline advanced the same
-     * series. */
+    /* Only for the second pipeline: between its batches, the main pipeline has added points to the
+     * same series. */
     if (!batch->sets_aside) {
         ir_quality_reset(stage->quality);
     }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOLD_MAX 20 /* log lines about motes in doubt per second */
+#define TOLD_MAX 20 /* maximum number of log lines about motes in doubt per second */
 
 ir_status_t ir_finish_open(ir_worker_t *worker, ir_error_t *error) {
     worker->parked = calloc((size_t)worker->options->in_flight, sizeof(ir_batch_t *));
@@ -97,9 +97,9 @@ static void add_acknowledgement(ir_worker_t *worker, const ir_message_t *message
     pending->count++;
 }
 
-/* Sends one acknowledgement per partition and session of the batch. If other messages of the
- * partition are set aside, it sends one per message, because a cumulative one would include
- * those. */
+/* Sends one acknowledgement for each partition and session of the batch. It covers all messages up
+ * to a certain one. So if other messages of the partition are set aside, each message gets its own
+ * acknowledgement instead. */
 static void acknowledge(ir_worker_t *worker, const ir_batch_t *batch) {
     ir_acknowledgement_t pending[IR_PARTITIONS_MAX] = {{0}};
     IR_INVARIANT(batch->stage == NULL && !batch->undone);
@@ -174,7 +174,7 @@ static bool pass_batch(ir_worker_t *worker, const ir_batch_t *batch) {
     return true;
 }
 
-/* Passes messages that are set aside to the second pipeline. A worker that is stopping leaves them
+/* Passes messages that were set aside to the second pipeline. A worker that is stopping leaves them
  * to the next worker. */
 static void pass_aside(ir_worker_t *worker) {
     while (worker->n_parked > 0) {
@@ -189,7 +189,7 @@ static void pass_aside(ir_worker_t *worker) {
     }
 }
 
-/* Only messages that are set aside remain in the batch. */
+/* Only messages that were set aside are left in the batch. */
 static void park(ir_worker_t *worker, ir_batch_t *batch) {
     batch->oldest_ns = 0;
     for (uint32_t i = 0; i < batch->n_messages; i++) {

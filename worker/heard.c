@@ -37,7 +37,7 @@ void ir_heard_free(ir_heard_t *heard) {
     }
 }
 
-/* Makes the mote's series; NULL when memory is exhausted or all places are in use. */
+/* Makes the mote's series. Returns NULL when memory is exhausted or all places are in use. */
 static ir_metric_t *add(ir_heard_t *heard, ir_view_t mote) {
     if (heard->motes.count == IR_HEARD_MOST) {
         return NULL;

@@ -38,8 +38,8 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
     ir_worker_t *worker = context;
     ir_batch_t *batch = ir_pipeline_collect(worker->main_pipeline, worker->registry);
     if (batch == NULL) {
-        /* Cannot happen: the transport is paused when there is no room, and a paused transport
-         * delivers nothing. */
+        /* Cannot happen: without room the transport is paused, and a paused transport delivers
+         * nothing. */
         ir_worker_fail(worker, IR_ERR_STATE, "a delivery came while no batch was free");
         return;
     }
@@ -83,7 +83,7 @@ static void on_warning(void *context, const char *text) {
     ir_log(IR_LOG_WARN, "broker: %s", text);
 }
 
-/* The sender that a routing key names: its mote, or else the whole key. */
+/* Returns the sender that a routing key names: its mote, or else the whole key. */
 static ir_view_t named_by(ir_view_t key) {
     const ir_view_t prefix = ir_view_text(IR_ROUTING_PREFIX);
     const bool mote = key.size > prefix.size && memcmp(key.data, prefix.data, prefix.size) == 0;
@@ -108,7 +108,7 @@ static void on_set_aside(void *context, unsigned partition, ir_view_t key) {
 }
 
 /* If the broker refuses the login before anything was consumed, a setting is wrong, and the worker
- * ends. Later, a user may be missing for a while, and the worker waits. */
+ * ends. Later, the user may be missing only for a while, so the worker waits. */
 static void on_state(void *context, const ir_error_t *why) {
     ir_worker_t *worker = context;
     if (why == NULL) {

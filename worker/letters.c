@@ -25,13 +25,14 @@ struct ir_letters {
     int64_t logged_ns;
     /* for the current batch */
     uint64_t taken, left_out;
-    bool must; /* a letter that must be accepted was not */
+    bool must; /* the broker did not accept a letter that it must accept */
     ir_error_t why;
 };
 
 /* ---- the broker's answers ---- */
 
-/* The ticket says whether the broker must accept the dead letter: this address means yes. */
+/* The ticket tells whether the broker must accept the dead letter: this address means that it
+ * must. */
 static char must_be_taken;
 
 static void on_answer(void *context, void *ticket, bool confirmed) {
@@ -46,7 +47,8 @@ static void on_answer(void *context, void *ticket, bool confirmed) {
     }
 }
 
-/* No queue received the dead letter; the exchange's binding will be restored within a second. */
+/* No queue received the dead letter, because the exchange lacks its binding, which will be restored
+ * within a second. */
 static void on_return(void *context, ir_view_t routing_key, const ir_error_t *why) {
     ir_letters_t *letters = context;
     (void)routing_key;
@@ -91,7 +93,7 @@ void ir_letters_idle(ir_letters_t *letters) {
 
 /* ---- the refusals ---- */
 
-/* All refusals of one message: those of decoding first, then those of the stores. */
+/* All refusals of one message: first those from decoding, then those of the stores. */
 typedef struct ir_refusals {
     const ir_refusal_t *first;
     int64_t count;
@@ -139,8 +141,8 @@ static ir_header_t integer_header(const char *name, int64_t value) {
     return (ir_header_t){.name = name, .kind = IR_HEADER_INTEGER, .integer = value};
 }
 
-/* Makes the headers; returns their number. They include everything that a replay needs to restore
- * the message. */
+/* Makes the headers and returns their number. They contain everything that a replay needs to
+ * restore the message. */
 static size_t make_headers(const ir_letters_t *letters, const ir_message_t *message,
                            const ir_refusals_t *refusals, ir_view_t id, ir_view_t name,
                            ir_header_t headers[static LETTER_HEADERS]) {
@@ -163,8 +165,8 @@ static size_t make_headers(const ir_letters_t *letters, const ir_message_t *mess
     return n;
 }
 
-/* Republishes a dead letter that is too large for the broker: first without the body, which is in
- * the raw documents, then also with fewer headers. */
+/* The dead letter is too large for the broker. Republishes it without the body, which the raw
+ * documents have; if that fails, with fewer headers, too. */
 static ir_outcome_t publish_smaller(ir_letters_t *letters, ir_publication_t *letter,
                                     ir_error_t *error) {
     ir_outcome_t outcome = ir_publisher_publish(letters->publisher, letter, error);
@@ -177,7 +179,7 @@ static ir_outcome_t publish_smaller(ir_letters_t *letters, ir_publication_t *let
         letter->routing_key = ir_view("", 0);
         outcome = ir_publisher_publish(letters->publisher, letter, error);
     }
-    /* Refused for good: the raw document still has the refusal. */
+    /* The broker will never accept it, but the raw document has the refusal. */
     return outcome == IR_OUTCOME_REFUSED ? IR_OUTCOME_OK : outcome;
 }
 

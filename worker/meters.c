@@ -151,7 +151,8 @@ void ir_meters_close(ir_meters_t *meters) {
     meters->metrics = NULL;
 }
 
-/* The name under which a message is counted: its mote, or its routing key if that names no mote. */
+/* Returns the name under which a message is counted: its mote or, if the routing key names no mote,
+ * the key. */
 static ir_view_t sender_of(const ir_message_t *message) {
     return message->mote.size > 0 ? message->mote : message->key_text;
 }
@@ -192,7 +193,7 @@ static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
     ir_metric_increase(meters->observations_duplicate, duplicate);
 }
 
-/* If a message was stored before, its arrival is the stored one. */
+/* The arrival of a message that was stored before is the stored one. */
 static void count_arrival(ir_meters_t *meters, const ir_message_t *message, int64_t now_ns) {
     if (message->stamped && !message->known) {
         const int64_t took_ns = now_ns - message->arrival_ns;

@@ -255,8 +255,8 @@ ir_batch_t *ir_pipeline_done(ir_pipeline_t *pipeline) {
     return ir_ring_pop(pipeline->done);
 }
 
-/* Releases the batch's old registry, which an empty batch would otherwise keep until it is used
- * again. */
+/* Releases the old registry of an empty batch, which would otherwise keep it until the batch is
+ * used again. */
 static void let_go(ir_batch_t *batch, ir_registry_t *registry) {
     if (batch->registry != registry) {
         ir_batch_reset(batch, registry);
@@ -293,7 +293,7 @@ uint32_t ir_pipeline_collected(const ir_pipeline_t *pipeline) {
     return pipeline->open != NULL ? pipeline->open->n_messages : 0;
 }
 
-/* Safe for batches that a stage owns: their n_messages no longer changes. */
+/* This may read batches that a stage owns, because their n_messages no longer changes. */
 uint64_t ir_pipeline_messages(const ir_pipeline_t *pipeline) {
     uint64_t count = 0;
     for (size_t i = 0; i < pipeline->n_batches; i++) {

@@ -11,7 +11,7 @@
 
 #define FAULTS_MAX 16
 #define TEXT_SIZE 200
-#define DEFAULT_LIMIT 20 /* the delivery limit of a quorum queue since RabbitMQ 4.0 */
+#define DEFAULT_LIMIT 20 /* the default delivery limit of quorum queues since RabbitMQ 4.0 */
 
 typedef struct fault {
     char text[TEXT_SIZE];
@@ -27,7 +27,7 @@ typedef struct judge {
     ir_error_t *error;
 } judge_t;
 
-/* A queue with everything that applies to it. */
+/* A queue, and the argument and policies that apply to it. */
 typedef struct subject {
     const char *name;
     bool quorum, partition;
@@ -42,8 +42,8 @@ static bool applies(const char *to, bool quorum) {
            strcmp(to, quorum ? "quorum_queues" : "classic_queues") == 0;
 }
 
-/* RabbitMQ uses Perl patterns. Those that differ from POSIX are rare here; they give an error
- * instead of a guess. */
+/* Patterns in RabbitMQ are Perl's. Those that POSIX reads differently are rare here, and give an
+ * error instead of a guess. */
 static ir_status_t matches(const char *pattern, const char *name, bool *match, ir_error_t *error) {
     regex_t compiled;
     if (strstr(pattern, "(?") != NULL || strstr(pattern, "\\d") != NULL ||
@@ -57,8 +57,8 @@ static ir_status_t matches(const char *pattern, const char *name, bool *match, i
     return IR_OK;
 }
 
-/* Finds the matching policy with the highest priority. `wanted` (or NULL) is the policy that the
- * queue's entry names. */
+/* Finds the matching policy with the highest priority. `wanted`: the policy that RabbitMQ reports
+ * for the queue, or NULL. */
 static ir_status_t find_policy(const json_t *policies, const char *wanted, const char *queue,
                                bool quorum, const json_t **found, ir_error_t *error) {
     json_int_t best = 0;
@@ -116,8 +116,8 @@ static void add_fault(judge_t *judge, const subject_t *subject, const char *form
     snprintf(fault->queue, sizeof fault->queue, "%s", subject->name);
 }
 
-/* The value from the operator policy, the policy or the argument: the first that sets it, in this
- * order. */
+/* Returns the value from the operator policy, the policy or the argument, whichever is the first
+ * that sets it. */
 static const json_t *value_of(const subject_t *subject, const char *key) {
     char argument[64];
     const json_t *value = json_object_get(subject->operator_policy, key);
@@ -136,8 +136,9 @@ static void add_limit_fault(judge_t *judge, const subject_t *subject, json_int_t
               limit, subject->policy_name != NULL ? subject->policy_name : "ir-observations");
 }
 
-/* RabbitMQ uses the smallest of argument and policies. Series 4 reads a negative value as "none" in
- * an argument and as its default in a policy; series 3 drops messages at once. */
+/* RabbitMQ uses the smallest limit of argument and policies. A negative limit means different
+ * things: in RabbitMQ 4, no limit if it is an argument, and the default if it is in a policy; in
+ * RabbitMQ 3, messages are dropped at once. */
 static void judge_deliveries(judge_t *judge, const subject_t *subject) {
     const json_t *const values[] = {json_object_get(subject->arguments, "x-delivery-limit"),
                                     json_object_get(subject->policy, "delivery-limit"),
@@ -200,8 +201,8 @@ static void judge_length(judge_t *judge, const subject_t *subject) {
     }
 }
 
-/* A message that a worker rejects unread, because it is too large, must reach ir.rejected. The
- * argument takes precedence over the policy. */
+/* A worker rejects messages that are too large without reading them; these must reach ir.rejected.
+ * For the dead-letter exchange, the queue's argument takes precedence over a policy. */
 static void judge_dead_letters(judge_t *judge, const subject_t *subject) {
     const json_t *exchange = json_object_get(subject->arguments, "x-dead-letter-exchange");
     if (!subject->partition) {

@@ -174,7 +174,7 @@ struct ir_policy_watch {
     pthread_cond_t changed;
     bool stopping;
     bool asked, known;
-    ir_buffer_t reasons; /* empty: as far as is known, nothing can be dropped */
+    ir_buffer_t reasons; /* empty: nothing can be dropped, as far as is known */
 };
 
 static void log_news(const ir_policy_watch_t *watch, ir_status_t status, const ir_buffer_t *reasons,

@@ -23,8 +23,8 @@ struct ir_republish {
     ir_meters_t *meters;
     ir_buffer_t body;
     ir_batch_t *batch;          /* the current batch */
-    const ir_batch_t *tried;    /* a batch that failed: part of it may be published already */
-    char key[ROUTING_KEY_SIZE]; /* key of the last publication; may be too long for AMQP */
+    const ir_batch_t *tried;    /* a batch that failed, of which a part may already be published */
+    char key[ROUTING_KEY_SIZE]; /* routing key of the last publication; may be too long for AMQP */
     ir_denied_t *denied;
     uint64_t unconfirmed[IR_FORMATS_MAX]; /* since the last flush */
     uint64_t published[IR_FORMATS_MAX];
@@ -80,8 +80,8 @@ static void write_body(ir_republish_t *republish, const ir_format_t *format,
     }
 }
 
-/* Whether the item contains nothing new. A message that was stored before may have more valid
- * records now. */
+/* Whether the item contains nothing new. A message that was stored before may contain something
+ * new: records that have become valid. */
 static bool repeats(const ir_format_item_t *item) {
     const ir_message_t *message = item->message;
     for (uint32_t i = 0; i < message->n_observations; i++) {
@@ -106,7 +106,8 @@ static ir_outcome_t control(void *context, ir_error_t *error) {
     return ir_rehearsal_run(&republish->broker, publications, republish->n_formats, error);
 }
 
-/* OK: the key is not denied, so the caller may publish. Rehearses a denied key when that is due. */
+/* OK: the caller may publish with this key. REFUSED: the broker is known to refuse the key. From
+ * time to time, a rehearsal tries whether it still does. */
 static ir_outcome_t look_denied(ir_republish_t *republish, const ir_publication_t *publication,
                                 ir_error_t *error) {
     ir_error_t why;
@@ -172,7 +173,7 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
 
 /* ---- one by one ---- */
 
-/* Publications are numbered: first each message in each format, then each revision. */
+/* Publications of a batch are numbered: first each message in each format, then each revision. */
 static uint32_t count_items(const ir_republish_t *republish) {
     const ir_batch_t *batch = republish->batch;
     return (batch->n_messages + batch->n_revisions) * (uint32_t)republish->n_formats;
@@ -186,8 +187,8 @@ static uint32_t message_of(const ir_republish_t *republish, uint32_t number) {
                : batch->revisions[index - batch->n_messages].observation.message;
 }
 
-/* Empty items, revisions in a format without quality, and messages that are set aside count as
- * published. */
+/* Some items need not be published, and count as published: empty ones, revisions in a format that
+ * does not show flags, and messages that are set aside. */
 static ir_outcome_t publish_number(ir_republish_t *republish, uint32_t number, ir_error_t *error) {
     const ir_batch_t *batch = republish->batch;
     const size_t which = number % republish->n_formats;
@@ -236,8 +237,8 @@ static ir_outcome_t publish_numbers(ir_republish_t *republish, const uint32_t *n
     return ir_publisher_flush(republish->publisher, error);
 }
 
-/* When RabbitMQ shuts down, it closes connections with CONNECTION_FORCED. Any other code may
- * concern one of the messages. */
+/* When RabbitMQ shuts down, it closes connections with the code CONNECTION_FORCED. Any other code
+ * may be about one of the messages. */
 static ir_outcome_t put(void *context, const uint32_t *numbers, size_t count,
                         ir_suspects_t *suspects, ir_answer_t *answer) {
     ir_republish_t *republish = context;
@@ -254,9 +255,9 @@ static ir_outcome_t put(void *context, const uint32_t *numbers, size_t count,
                                                                  : IR_OUTCOME_RETRY;
 }
 
-/* The item stays in the stores, its message gets a dead letter, and the other items continue. If
- * the broker refused it for lack of permission, it was published alone just now, so `key` is its
- * key. */
+/* The broker refuses this item. It stays in the stores, its message gets a dead letter, and the
+ * other items continue. If the reason is a missing permission, the item was just published alone,
+ * so `key` is the key that is denied. */
 static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
     ir_republish_t *republish = context;
     if (answer->code == IR_CLOSED_ACCESS_REFUSED) {
@@ -266,7 +267,7 @@ static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
                            IR_REASON_UNPUBLISHABLE, answer->why.text);
 }
 
-/* Parts of the message that were already published are published again with the rest. */
+/* The whole message is published again, including parts that were published before. */
 static bool set_aside(void *context, uint32_t number, const ir_answer_t *answer) {
     ir_republish_t *republish = context;
     return ir_batch_set_aside(republish->batch, message_of(republish, number), UINT32_MAX,

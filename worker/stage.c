@@ -23,7 +23,8 @@ struct ir_stage {
     ir_ring_t *in;
     pthread_t thread;
     atomic_bool started;
-    atomic_bool refused; /* before it was started; `fault` says why */
+    atomic_bool refused; /* the server refused the credentials before it was ever available; `fault`
+                          * has the reason */
     atomic_bool abandoned;
     atomic_bool dropped; /* a batch was passed on undone */
     atomic_size_t in_hand;
@@ -36,8 +37,8 @@ struct ir_stage {
 
 static void wake_loop(const ir_stage_t *stage) {
     const uint64_t one = 1;
-    /* The eventfd's counter does not overflow in practice, and EAGAIN would mean that it is
-     * readable anyway. */
+    /* Wakes the loop. The eventfd's counter practically never overflows. If it did (EAGAIN), the
+     * descriptor would be readable anyway. */
     (void)!write(stage->options.wake_fd, &one, sizeof one);
 }
 
@@ -51,7 +52,7 @@ static void set_fault(ir_stage_t *stage, const char *text) {
     }
 }
 
-/* Sleeps until the back-off ends or the stage is abandoned. */
+/* Sleeps until the back-off is over or the stage is abandoned. */
 static void wait_backoff(ir_stage_t *stage) {
     const int64_t until = ir_clock_monotonic() + ir_backoff_next(&stage->backoff);
     const struct timespec deadline = {.tv_sec = until / IR_SECOND_NS,
@@ -91,7 +92,7 @@ static void on_success(ir_stage_t *stage) {
     set_fault(stage, "");
 }
 
-/* Credentials that were never accepted mean a wrong setting: the worker ends. */
+/* If the credentials were never accepted, a setting is wrong, and the worker ends. */
 static void on_refusal(ir_stage_t *stage, const ir_error_t *error) {
     set_fault(stage, error->text);
     atomic_store(&stage->refused, true);

@@ -15,7 +15,7 @@
 
 #define UPKEEP_SECONDS 1
 #define ASIDE_IN_FLIGHT 1                 /* batches in proof at the same time */
-#define ASK_DENIED_NS (10 * IR_SECOND_NS) /* a refused routing key may be allowed again later */
+#define ASK_DENIED_NS (10 * IR_SECOND_NS) /* until a refused routing key is tried again */
 
 static void leave_loop(ir_worker_t *worker) {
     worker->phase = IR_PHASE_STOPPED;
@@ -50,8 +50,8 @@ static void advance_phase(ir_worker_t *worker) {
     }
 }
 
-/* Ends the worker if a store refuses its credentials at the start; worker/intake.c does so for the
- * broker. */
+/* Ends the worker if a store refuses its credentials at the start. (For the broker, worker/intake.c
+ * does the same.) */
 static void check_refusal(ir_worker_t *worker) {
     ir_error_t why;
     if (worker->phase == IR_PHASE_STARTING && ir_pipeline_refused(worker->main_pipeline, &why)) {
@@ -118,7 +118,7 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
         abandon(worker);
     }
     worker->phase = IR_PHASE_STOPPING;
-    /* Proofs take long, and the next worker repeats them. */
+    /* Proofs take long, so they are abandoned; the next worker repeats them. */
     ir_pipeline_abandon(worker->aside_pipeline);
     if (worker->stream != NULL) {
         worker->transport->stop(worker->stream);

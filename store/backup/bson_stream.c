@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define DOCUMENT_MIN 5 /* its size and the zero at its end */
+#define DOCUMENT_MIN 5 /* a document's size, and the zero at its end */
 
 size_t ir_bson_stream_left(const ir_bson_stream_t *stream) {
     return stream->held.size - stream->at;

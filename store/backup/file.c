@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #define CHUNK ((size_t)256 * 1024)
-#define LEVEL "wb1" /* the fastest level, which still compresses statements to a twentieth */
+#define LEVEL "wb1" /* the fastest level: it still compresses statements to a twentieth */
 
 ir_status_t ir_backup_failed(const char *what, const char *path, int code, ir_error_t *error) {
     const bool full = code == ENOSPC || code == EDQUOT;
@@ -32,7 +32,7 @@ ir_status_t ir_backup_path(const char *folder, const char *name, char path[stati
 
 struct ir_backup_writer {
     char path[PATH_MAX];
-    int fd; /* for fsync; zlib holds a second descriptor for the file */
+    int fd; /* the second descriptor of the file, for fsync; zlib has the first */
     gzFile file;
 };
 

@@ -56,7 +56,7 @@ static int is_part(const struct dirent *entry) {
            is_name(entry->d_name, size - strlen(PART));
 }
 
-/* Removes the folders that `is` selects, in the order of names, except the last `keep`. */
+/* Removes the folders that `is` selects, in the order of their names, except the last `keep`. */
 static ir_status_t remove_some(const char *directory, int (*is)(const struct dirent *), size_t keep,
                                unsigned *removed, ir_error_t *error) {
     struct dirent **entries = NULL;
@@ -99,7 +99,7 @@ static ir_status_t lock(ir_backup_folder_t *folder, ir_error_t *error) {
                : ir_backup_failed("lock", folder->parent, errno, error);
 }
 
-/* A second backup in the same second waits for the next second. */
+/* If there is already a backup of this second, waits for the next second. */
 static ir_status_t choose_name(ir_backup_folder_t *folder, ir_error_t *error) {
     char name[NAME_SIZE];
     char part[NAME_SIZE + sizeof PART];

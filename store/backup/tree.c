@@ -124,7 +124,7 @@ ir_status_t ir_backup_copy(const char *from, const char *to, ir_error_t *error) 
     return status;
 }
 
-/* Makes the folders in which `path` lies, below its first `from` bytes. */
+/* Makes the folders that contain `path`. The first `from` bytes of the path exist already. */
 static ir_status_t make_parents(char *path, size_t from, ir_error_t *error) {
     for (char *slash = strchr(path + from, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';

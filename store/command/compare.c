@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An observation of the earlier store that has no counterpart. */
+/* An observation of the earlier store that has no counterpart in the new one. */
 typedef struct lone {
     ir_id_t raw_id;
     int record;
     int64_t time_ns;
-    bool merged; /* another observation of the same record has a counterpart */
+    bool merged; /* another observation of the same record does have a counterpart */
 } lone_t;
 
 typedef struct comparison {
@@ -19,7 +19,7 @@ typedef struct comparison {
     const ir_stores_t *stores;
     const char *only;
     ir_tally_t *tally;
-    ir_buffer_t names; /* mote and sensor of all series, each with its NUL */
+    ir_buffer_t names; /* mote and sensor of all series, each followed by a NUL */
     /* the current series */
     const char *mote, *name;
     ir_id_t *ids; /* in the new store, sorted */
@@ -78,8 +78,8 @@ static bool has_id(const comparison_t *comparison, const ir_observation_t *o, in
                                             sizeof *comparison->ids, compare_ids) != NULL;
 }
 
-/* Earlier releases kept nanoseconds. Now an arrival's nanoseconds are cut off, and those of a sent
- * time are rounded. */
+/* Earlier releases kept nanoseconds. Now the nanoseconds of an arrival are cut off, and those of a
+ * time in a message are rounded. */
 static bool has_equal(const comparison_t *comparison, const ir_observation_t *o) {
     const int64_t rest = o->time_ns % IR_MICROSECOND_NS;
     const int64_t below = o->time_ns - rest - (rest < 0 ? IR_MICROSECOND_NS : 0);
@@ -103,7 +103,7 @@ static ir_status_t take_earlier(void *context, const ir_stored_observation_t *st
     return IR_OK;
 }
 
-/* Marks the other observations of a record as merged if one of them has a counterpart. */
+/* If one observation of a record has a counterpart, marks its other observations as merged. */
 static ir_status_t mark_merged(void *context, const ir_stored_observation_t *stored) {
     comparison_t *comparison = context;
     const lone_t key = {.raw_id = stored->raw_id, .record = stored->observation.record};

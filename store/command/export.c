@@ -10,10 +10,10 @@ typedef struct exporting {
     const ir_stores_t *stores;
     const ir_format_t *format;
     ir_format_options_t options;
-    unsigned flags; /* bits of the qualities that are wanted; 0: all */
+    unsigned flags; /* bits of the requested qualities; 0: all */
     uint64_t written;
     ir_id_t last;
-    bool more; /* the limit is reached, but there are more observations */
+    bool more; /* the limit is reached, and there are more observations */
     ir_buffer_t text;
     ir_error_t *error;
 } exporting_t;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A series; both texts are in one piece of memory. */
+/* A series. Both texts are in one block of memory. */
 typedef struct series {
     char *mote, *sensor;
 } series_t;

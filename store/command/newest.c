@@ -133,8 +133,8 @@ void ir_newest_apply(const ir_revision_list_t *list, ir_observation_t *observati
 
 /* ---- observations with their newest verdict ---- */
 
-/* Ids of observations and of their revisions begin with the same time: both are read in the order
- * of ids, revisions ahead. */
+/* An observation's id and those of its revisions begin with the same time, and both kinds are read
+ * in the order of ids. So the revisions can be read ahead of the observations. */
 typedef struct walk {
     ir_documents_t *documents;
     ir_revision_list_t list; /* revisions of observations whose ids are at least `begin` and below
@@ -158,7 +158,8 @@ static ir_id_t begin_of_time(const ir_id_t *id) {
     return begin;
 }
 
-/* More revisions may have the same time as the last one read. */
+/* Reads revisions until one has a later time, because more revisions may have the same time as the
+ * last one read. */
 static ir_status_t read_ahead(walk_t *walk, const ir_id_t *id) {
     ir_status_t status = IR_OK;
     walk->begin = walk->end = begin_of_time(id);

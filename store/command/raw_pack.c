@@ -4,7 +4,7 @@
 
 #include <limits.h>
 
-/* The largest values that the settings allow (observation/settings.h). */
+/* The largest values that the settings of a worker allow (observation/settings.h). */
 static const ir_senml_limits_t limits = {
     .bytes = (size_t)64 * 1024 * 1024, .depth = 1000, .records = UINT_MAX, .future_ns = INT64_MAX};
 

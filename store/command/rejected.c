@@ -144,7 +144,7 @@ static ir_status_t show_json(ir_rejected_t *rejected, const ir_raw_document_t *r
     return status == IR_OK ? ir_rejected_print(rejected) : status;
 }
 
-/* Standard output gets only the body, byte for byte. */
+/* Writes only the body to standard output, byte for byte. */
 static ir_status_t show_one(ir_rejected_t *rejected, const ir_raw_document_t *raw) {
     rejected->done++;
     if (rejected->stores->options->json) {
@@ -163,8 +163,8 @@ static ir_status_t show_one(ir_rejected_t *rejected, const ir_raw_document_t *ra
 
 /* ---- replay ---- */
 
-/* A message whose times are relative to an arrival that was never stamped would become a different
- * message now. */
+/* The times of such a message are relative to an arrival that was never stamped. A replay would
+ * make it a different message. */
 static ir_status_t can_be_replayed(const ir_rejected_t *rejected, const ir_raw_document_t *raw,
                                    bool *can) {
     ir_senml_pack_t pack;
@@ -304,7 +304,7 @@ static ir_status_t read_words(ir_rejected_t *rejected, char *const *words, int n
     return IR_OK;
 }
 
-/* If an id is given, it is the only criterion. */
+/* If an id is given, the other options select nothing. */
 static ir_status_t select_messages(ir_rejected_t *rejected) {
     const ir_status_t status =
         ir_store_selection(rejected->stores->options, &rejected->selection, rejected->error);

@@ -14,7 +14,8 @@
 /* A message of the queue. The views are valid until the next one. */
 typedef struct ir_letter {
     uint64_t tag;
-    ir_id_t id; /* computed from routing key, body and arrival: its position may change */
+    ir_id_t id; /* computed from routing key, body and arrival, because the message's position in
+                 * the queue may change */
     ir_view_t key_text, type_text, name_text, reason; /* legible */
     ir_view_t body;
     int64_t arrival_ns, sent_ns;
@@ -23,8 +24,8 @@ typedef struct ir_letter {
 
 /* ---- reading one ---- */
 
-/* A dead letter from a worker, or from a broker that took a message aside, has the message's
- * properties in separate headers. */
+/* A dead letter from a worker, or from a broker that took a message aside: its headers contain the
+ * properties of the message. */
 static void read_told(const ir_assembled_t *message, const ir_headers_t *headers,
                       ir_letter_t *letter) {
     const ir_view_t name = ir_headers_text(headers, "name");
@@ -39,8 +40,8 @@ static void read_told(const ir_assembled_t *message, const ir_headers_t *headers
     letter->sent_ns = letter->told ? 0 : letter->sent_ns;
 }
 
-/* When RabbitMQ dead-letters a message, it adds the header x-death; all other headers are then from
- * the sender. */
+/* When RabbitMQ itself dead-letters a message, it adds the header x-death. All other headers are
+ * the sender's. */
 static void read_letter(const ir_rejected_t *rejected, const ir_assembled_t *message,
                         const ir_headers_t *headers, ir_letter_t *letter) {
     const ir_arrival_t *arrival = &message->arrival;
@@ -119,7 +120,8 @@ static ir_status_t acknowledge(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
     return status;
 }
 
-/* The message leaves this queue only after its publication to ir.observations is confirmed. */
+/* The message leaves this queue only after the broker has confirmed its publication to
+ * ir.observations. */
 static ir_status_t replay_letter(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
                                  const ir_letter_t *letter) {
     const ir_republisher_message_t message = {.key_text = letter->key_text,

@@ -21,7 +21,8 @@ static volatile sig_atomic_t interrupted;
 /* One call of the command. */
 typedef struct ir_reprocess {
     const ir_stores_t *stores;
-    ir_documents_t *source; /* the store to read raw messages from: this one, or an earlier one */
+    ir_documents_t *source; /* the store from which raw messages are read: this one, or an earlier
+                             * one */
     bool earlier;
     ir_raw_selection_t selection;
     ir_missing_t missing; /* with the option --missing: the messages to process */
@@ -31,7 +32,7 @@ typedef struct ir_reprocess {
     ir_batch_t *batch;
     ir_tally_t *tally;
     ir_touched_t touched;
-    uint64_t foreign; /* raw messages whose ids do not follow from their stored content */
+    uint64_t foreign; /* raw messages whose id does not follow from what is stored about them */
     int64_t seen;
     ir_error_t *error;
 } ir_reprocess_t;
@@ -41,7 +42,7 @@ static void on_signal(int number) {
     interrupted = 1;
 }
 
-/* The first signal ends the run in order; a second one ends the program at once. */
+/* At the first signal the run ends cleanly; at the second one the program ends at once. */
 static void catch_signals(void) {
     const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL);
@@ -83,7 +84,7 @@ static ir_status_t count_batch(ir_reprocess_t *reprocess) {
     return good ? IR_OK : no_memory(reprocess->error);
 }
 
-/* For messages of the store itself, the verdicts are checked afterwards, with all stored
+/* The verdicts on this store's own messages are checked afterwards, with all stored
  * observations. */
 static ir_status_t put_batch(ir_reprocess_t *reprocess) {
     ir_batch_t *batch = reprocess->batch;
@@ -117,15 +118,15 @@ static bool is_full(const ir_reprocess_t *reprocess) {
            batch->body_bytes >= BATCH_BYTES;
 }
 
-/* If an id does not begin with a time, the arrival of its message was never stamped, or the id does
- * not depend on it. */
+/* An id without a time belongs to a message whose arrival was never stamped, or whose id does not
+ * depend on it. */
 static bool has_stamp(const ir_id_t *id) {
     static const uint8_t none[6] = {0};
     return memcmp(id->bytes, none, sizeof none) != 0;
 }
 
-/* The message is stored, so its arrival need not be queried. A message whose id does not follow
- * from its stored content is foreign: no worker of this project stored it. */
+/* The stored message has its arrival, so this is not queried again. If its id does not follow from
+ * what is stored about it, no worker of this project stored it. */
 static void keep_known(ir_reprocess_t *reprocess, const ir_raw_document_t *raw) {
     ir_batch_t *batch = reprocess->batch;
     ir_message_t *message = &batch->messages[batch->n_messages - 1];

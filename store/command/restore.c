@@ -99,7 +99,7 @@ static ir_status_t load_graph(ir_restoring_t *restoring) {
                : status;
 }
 
-/* A mote's statements are on the server that the list of servers assigns to it. */
+/* The list of graph servers assigns each mote to one server, which holds the mote's statements. */
 static ir_status_t check_servers(ir_restoring_t *restoring) {
     char name[IR_BACKUP_GRAPH_SIZE];
     char path[PATH_MAX];
@@ -136,7 +136,7 @@ static ir_status_t load_all(ir_restoring_t *restoring) {
     return status;
 }
 
-/* The graph's backup is older than the documents. */
+/* The backup of the graph is older than that of the documents. */
 static ir_status_t complete_graph(const ir_stores_t *stores, ir_error_t *error) {
     if (!ir_documents_keeps(stores->documents) || !ir_graph_keeps(stores->graph)) {
         return IR_OK;

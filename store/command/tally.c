@@ -26,7 +26,7 @@ typedef struct row {
 struct ir_tally {
     row_t *rows; /* sorted by mote */
     size_t count, capacity;
-    size_t last; /* the row found last: most calls concern the same mote */
+    size_t last; /* the row found last: most calls are for the same mote */
 };
 
 ir_tally_t *ir_tally_new(void) {
@@ -50,7 +50,7 @@ static int compare(ir_view_t a, const char *b) {
     return order != 0 ? order : (a.size > size) - (a.size < size);
 }
 
-/* The index of the mote's row, or where it belongs. */
+/* Returns the index of the mote's row, or where it belongs. */
 static size_t find(const ir_tally_t *tally, ir_view_t mote) {
     size_t first = 0;
     size_t end = tally->count;

@@ -32,7 +32,7 @@ void ir_touched_sort(ir_touched_t *touched) {
     touched->count = distinct;
 }
 
-/* Merges repeats first, so that the registry's size limits the memory. */
+/* Merges repeats before it makes room, so that memory is limited by the size of the registry. */
 static bool make_room(ir_touched_t *touched) {
     ir_touched_sort(touched);
     if (touched->count < touched->capacity / 2) {

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define PAGE 1000 /* number of points checked together */
-#define PENDING 2 /* number of points at the end whose flags later points may decide */
-#define CONTEXT 3 /* minimum number of points on either side of a point that decide its flags */
+#define PENDING 2 /* last points, whose flags may depend on points still to come */
+#define CONTEXT 3 /* flags depend on this many points on either side, or more */
 #define SERIES 1
 
 /* A point with its stored flags and its correct flags. */
@@ -28,7 +28,7 @@ struct ir_verdicts {
     ir_quality_t *quality;
     ir_batch_t *checked;   /* the page being checked */
     ir_batch_t *revisions; /* revisions to be written */
-    ir_batch_t *again;     /* stored ones, which the graph may lack */
+    ir_batch_t *again;     /* revisions that are stored already, but that the graph may lack */
     ir_point_t *recent;
     size_t recent_capacity;
     ir_revision_list_t stored; /* of the series */
@@ -37,7 +37,7 @@ struct ir_verdicts {
     int64_t from_ns, to_ns;
     size_t after, after_most; /* points after to_ns */
     point_t points[PENDING + PAGE];
-    size_t n_points, n_checked; /* the first n_checked have their correct flags */
+    size_t n_points, n_checked; /* the first n_checked points have their correct flags */
     uint64_t written;
     ir_error_t *error;
 };
@@ -88,7 +88,7 @@ static ir_status_t take_stored(void *context, const ir_stored_revision_t *stored
 }
 
 typedef struct verdict {
-    ir_id_t id; /* id of the revision or of the observation */
+    ir_id_t id; /* id of the verdict: a revision, or the observation itself */
     uint8_t flag;
 } verdict_t;
 
@@ -100,8 +100,8 @@ static verdict_t newest(const ir_verdicts_t *verdicts, const point_t *point, ir_
 
 /* ---- writing differences ---- */
 
-/* Writes to the graph first: after an interruption, revisions that are already in the documents
- * would not be found again. */
+/* Writes to the graph before the documents. Otherwise, after an interruption, the graph would lack
+ * revisions that are already in the documents and would not be found again. */
 static ir_status_t write_revisions(ir_verdicts_t *verdicts) {
     ir_batch_t *batch = verdicts->revisions;
     if (batch->n_revisions == 0) {
@@ -126,7 +126,7 @@ static ir_status_t write_again(ir_verdicts_t *verdicts) {
     return status;
 }
 
-/* The documents have these revisions; a restored graph may lack them. */
+/* These revisions are in the documents, but a restored graph may lack them. */
 static ir_status_t keep_stored(ir_verdicts_t *verdicts, const point_t *point) {
     size_t count = 0;
     const ir_stored_revision_t *stored = ir_revisions_of(&verdicts->stored, &point->now.id, &count);
@@ -200,8 +200,8 @@ static ir_status_t settle_point(ir_verdicts_t *verdicts, point_t *point) {
 
 /* ---- checking ---- */
 
-/* Revisions come in the order of the points that decided them, and concern the few points
- * before. */
+/* Revisions come in the order of the points that decided them, and each is about one of the few
+ * points before. */
 static void apply_revisions(ir_verdicts_t *verdicts) {
     size_t at = 0;
     for (uint32_t i = 0; i < verdicts->checked->n_revisions; i++) {
@@ -218,8 +218,8 @@ static void apply_revisions(ir_verdicts_t *verdicts) {
     }
 }
 
-/* Sets the flags of all points. All but the last ones are then final; at the end of the series,
- * these too. */
+/* Sets the flags of all points. Those of the last points are final only at the end of the
+ * series. */
 static ir_status_t check_page(ir_verdicts_t *verdicts, bool end) {
     ir_batch_t *batch = verdicts->checked;
     ir_batch_reset(batch, batch->registry);
@@ -277,8 +277,7 @@ static ir_status_t take_point(void *context, const ir_stored_observation_t *stor
     return verdicts->n_points == PENDING + PAGE ? check_page(verdicts, false) : IR_OK;
 }
 
-/* Finds the time from which points must be read, because flags depend on a number of earlier
- * points. */
+/* Flags depend on a number of earlier points. Finds the time from which points must be read. */
 static ir_status_t find_start(ir_verdicts_t *verdicts, int64_t *start_ns) {
     const ir_sensor_t *sensor = verdicts->sensor;
     const size_t window = ir_test_flat_line_window(ir_sensor_limits(sensor), sensor->interval_ns);

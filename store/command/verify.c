@@ -19,14 +19,14 @@ typedef struct ir_raw_verdict {
 typedef struct ir_comparison {
     const ir_stores_t *stores;
     ir_ledger_t *ledger;
-    uint64_t cut_off; /* number of truncated ledgers; if there are any, an unknown id is not
-                       * certainly foreign */
+    uint64_t cut_off; /* number of truncated ledgers; with any of these, an unknown id need not be
+                       * foreign */
     ir_raw_verdict_t verdicts[PLACES];
 } ir_comparison_t;
 
 /* ---- the ledgers ---- */
 
-/* Printed on standard error, because the output may be JSON. */
+/* Prints to standard error, because the output may be JSON. */
 static void tell_cut_off(const char *path, const ir_ledger_extent_t *extent) {
     fprintf(stderr,
             "ir-store: ledger %s was cut off%s: the %" PRIu64 " whole lines are taken, and what "
@@ -135,7 +135,8 @@ static ir_status_t compare(ir_comparison_t *comparison, ir_error_t *error) {
     return IR_OK;
 }
 
-/* The number of ids that no ledger lists. If a ledger is truncated, they need not be foreign. */
+/* Returns the number of ids that no ledger lists. If a ledger is truncated, these ids need not be
+ * foreign. */
 static uint64_t foreign_of(const ir_comparison_t *comparison, const ir_ledger_result_t *result) {
     return comparison->cut_off > 0 ? 0 : result->foreign;
 }

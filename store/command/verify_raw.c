@@ -37,8 +37,8 @@ void ir_verify_walk_free(ir_verify_walk_t *walk) {
     }
 }
 
-/* Whether a message without a name would have this id, computed with its arrival, or without it if
- * the broker did not stamp it. */
+/* Whether a message without a name would have this id: computed with its arrival or, if the broker
+ * did not stamp it, without. */
 static bool id_follows(const ir_raw_document_t *raw, const ir_senml_pack_t *pack) {
     ir_raw_document_t unnamed = *raw;
     unnamed.name = (ir_view_t){NULL, 0};

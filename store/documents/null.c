@@ -1,6 +1,6 @@
 #include "store/documents/backend.h"
 
-/* Keeps nothing and accepts everything: the baseline for the other stores. */
+/* Accepts everything and keeps nothing: the other stores are measured against it. */
 
 static const char *const prefixes[] = {"null:", NULL};
 

@@ -27,9 +27,9 @@ static ir_graph_pick_t pick_observation(const ir_batch_t *batch, uint32_t index)
                                       observation->stored || message->duplicate};
 }
 
-/* A revision counts as known when the message that decided it was known. A revision found by
- * reprocessing may have been found before, and one without a message was read from the documents.
- */
+/* A revision is as old as the message that decided it: it counts as known if that message was
+ * known. A revision found by reprocessing may have been found before. One without a message was
+ * read from the documents. */
 static ir_graph_pick_t pick_revision(const ir_batch_t *batch, uint32_t index) {
     const ir_revision_t *revision = &batch->revisions[index];
     const ir_message_t *message = revision->supersedes || batch->n_messages == 0
@@ -95,7 +95,7 @@ static bool distribute(ir_graph_t *graph, const ir_batch_t *batch) {
     return true;
 }
 
-/* The part of one batch that goes to one server. */
+/* The part of a batch that goes to one server. */
 typedef struct putting {
     ir_graph_t *graph;
     const ir_graph_server_t *server;
@@ -126,7 +126,7 @@ static const ir_graph_pick_t *gather(const putting_t *putting, const uint32_t *i
 
 static ir_outcome_t put_items(void *context, const uint32_t *items, size_t count,
                               ir_suspects_t *suspects, ir_answer_t *answer) {
-    (void)suspects; /* a triplestore accepts a request as a whole or not at all */
+    (void)suspects; /* a triplestore accepts either all of a request or nothing */
     const putting_t *putting = context;
     const ir_graph_pick_t *picks = gather(putting, items, count);
     if (picks == NULL) {
@@ -143,7 +143,8 @@ static ir_outcome_t put_control(void *context, ir_error_t *error) {
                : IR_OUTCOME_RETRY;
 }
 
-/* A refused revision is only recorded: the observation that it revises is not in this batch. */
+/* The refused item is a revision. It is only recorded, because the observation that it revises is
+ * not in this batch. */
 static bool refuse_item(void *context, uint32_t item, const ir_answer_t *answer) {
     const putting_t *putting = context;
     const ir_graph_pick_t *pick = pick_of(putting, item);

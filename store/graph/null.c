@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-/* Formats what it is given, so that a run against it shows the cost of everything except the
- * store. */
+/* Formats the statements but stores nothing. A run with this store shows the cost of everything
+ * except the store. */
 typedef struct null_graph {
     ir_format_options_t format;
     ir_buffer_t body;

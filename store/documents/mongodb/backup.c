@@ -72,7 +72,7 @@ typedef struct loading {
     ir_error_t *error;
 } loading_t;
 
-/* Whether all errors are about documents that existed already. */
+/* Whether all errors are about documents that exist already. */
 static bool only_duplicates(const bson_t *reply) {
     bson_iter_t errors, one, code;
     bson_iter_t concern;
@@ -104,8 +104,8 @@ static ir_status_t insert(loading_t *loading, mongoc_bulk_operation_t *bulk) {
                 : ir_mongodb_failed(loading->store, &reason, "cannot restore", loading->error);
 }
 
-/* Inserts complete documents from the front. IR_ERR_NOT_FOUND: no further complete document is
- * held. */
+/* Inserts complete documents from the front of the stream. IR_ERR_NOT_FOUND: there is no further
+ * complete document. */
 static ir_status_t insert_some(loading_t *loading) {
     bson_t ordered = BSON_INITIALIZER;
     bson_append_bool(&ordered, "ordered", -1, false);

@@ -358,7 +358,8 @@ bool ir_mongodb_read_refusals(const bson_t *document, ir_refusal_list_t *list) {
     return true;
 }
 
-/* A document that another program wrote is reported with an id that no ledger lists. */
+/* A document that another program wrote is reported with an id that no ledger lists, so it counts
+ * as foreign. */
 bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refusal_list_t *list) {
     *raw = (ir_raw_document_t){
         .mote = read_view(document, "mote"),

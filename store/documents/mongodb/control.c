@@ -1,7 +1,7 @@
 #include "common/clock.h"
 #include "store/documents/mongodb/mongodb.h"
 
-/* Uses an ordinary insert: a server that refuses inserts must refuse this one too. */
+/* Uses an ordinary insert, so that a server that refuses inserts refuses this one, too. */
 static bool insert(mongoc_collection_t *collection, const bson_oid_t *id, bson_error_t *reason) {
     bson_t *document =
         BCON_NEW("_id", BCON_OID(id), "at", BCON_DATE_TIME(ir_clock_now() / IR_MILLISECOND_NS));

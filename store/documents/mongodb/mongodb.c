@@ -137,8 +137,8 @@ static ir_status_t make_uri(const ir_documents_options_t *options, int timeout_m
     bson_error_t reason;
     mongoc_uri_t *uri = mongoc_uri_new_with_error(options->uri, &reason);
     if (uri == NULL) {
-        /* The library's text may contain the URI with its password, so only the place of the fault
-         * is named. */
+        /* The library's text may contain the URI with its password, so this text only says where
+         * the fault is. */
         return ir_error_set(error, IR_ERR_USAGE,
                             "documents: the MongoDB URI is wrong (%s); write "
                             "mongodb://[USER@]HOST[:PORT][,HOST…]/DATABASE[?OPTIONS]",
@@ -187,8 +187,8 @@ static void mongodb_close(void *context) {
     free(store);
 }
 
-/* Called when the client has sent a server the command "hello": when it connects, and about once a
- * minute. */
+/* The library calls this when the client has sent the command "hello" to a server: after
+ * connecting, and about once a minute. */
 static void see_server(const mongoc_apm_server_heartbeat_succeeded_t *event) {
     ir_mongodb_t *store = mongoc_apm_server_heartbeat_succeeded_get_context(event);
     store->doubtful = true;

@@ -1,5 +1,5 @@
-/* Outcomes of messages that were stored before: a later outcome is appended if it differs from the
- * newest one. Only batches with repeated messages need this. */
+/* Outcomes of messages that were stored before. If a message's outcome differs from its newest
+ * stored one, it is appended. Only batches with repeated messages need this. */
 #include "common/clock.h"
 #include "store/documents/mongodb/mongodb.h"
 
@@ -21,7 +21,7 @@ typedef struct past {
     uint32_t n_messages;
 } past_t;
 
-/* Whether the message's raw document may have another outcome, because it existed before or was
+/* Whether the message's raw document may have another outcome: either it existed before, or it was
  * written before the observations. */
 static bool may_differ(const ir_batch_t *batch, uint32_t message) {
     const ir_message_t *m = &batch->messages[message];

@@ -8,8 +8,8 @@
 
 #define ANSWERED UINT32_MAX
 
-/* A kind of documents in a bulk, and what to do when one of them exists already (may be NULL) or is
- * refused (returns false when memory is exhausted). */
+/* One kind of documents in a bulk write, and what to do if a document exists already (may be NULL)
+ * or is refused (returns false when memory is exhausted). */
 typedef struct ir_bulk_kind {
     const char *collection;
     uint32_t (*count)(const ir_batch_t *batch);
@@ -21,7 +21,7 @@ typedef struct ir_bulk_kind {
     bool (*refuse)(ir_batch_t *batch, uint32_t item, const char *detail);
 } ir_bulk_kind_t;
 
-/* One bulk of inserts into one collection, with the index of each document in the batch. */
+/* A bulk write of inserts into one collection, with the index of each document in the batch. */
 typedef struct ir_bulk {
     bson_t document;  /* the document being built */
     bson_t unchecked; /* options: no validation, because the documents are made here */
@@ -109,9 +109,9 @@ static bool refuse_raw(ir_batch_t *batch, uint32_t item, const char *detail) {
     return ir_document_refuse(batch, item, UINT32_MAX, detail);
 }
 
-/* Raw messages are written last, because they contain the outcome of their observations. An
- * exception are messages whose arrival the store decides: they are written first, because the
- * observations depend on the arrival. */
+/* Raw messages are written last, because they contain the outcome of their observations. There is
+ * one exception: if the store decides about a message's arrival, its raw message is written first,
+ * because the observations depend on the arrival. */
 static const ir_bulk_kind_t kinds[] = {
     {IR_MONGODB_RAW, count_messages, message_itself, false, has_claim, ir_mongodb_raw,
      set_duplicate_raw, refuse_raw},
@@ -154,9 +154,9 @@ static bool next_document(bson_iter_t *elements, bson_t *document) {
     return bson_init_static(document, bytes, size);
 }
 
-/* Whether the document itself exists already. A unique index made by others gives the same error
- * for a different document; servers before 4.2 and other vendors' name the index only in the
- * text. */
+/* Whether this very document exists already. A unique index that somebody else made gives the same
+ * error for a different document. MongoDB before 4.2 and other vendors name the index only in the
+ * error's text. */
 static bool is_repeat(const bson_t *write_error) {
     bson_iter_t found, key;
     if (bson_iter_init_find(&found, write_error, "keyPattern") &&
@@ -191,8 +191,8 @@ static ir_outcome_t take_write_error(ir_bulk_t *bulk, const bson_t *write_error,
         return retry(&reason, answer, bulk);
     }
     const uint32_t item = bulk->items[index];
-    bulk->items[index] = ANSWERED; /* a second error for the same document must not hide that
-                                    * another answer is missing */
+    bulk->items[index] = ANSWERED; /* a second error for one document must not hide that another
+                                    * document has no answer */
     if (fault == IR_MONGODB_FAULT_REPEAT && is_repeat(write_error)) {
         bulk->kind->set_duplicate(bulk->batch, item, true);
         return IR_OUTCOME_OK;
@@ -202,7 +202,8 @@ static ir_outcome_t take_write_error(ir_bulk_t *bulk, const bson_t *write_error,
     return ir_suspects_add(suspects, item, answer) ? IR_OUTCOME_OK : retry(&reason, answer, bulk);
 }
 
-/* Some documents have no answer: the whole command was refused, or the answer is incomplete. */
+/* Some documents have no answer, because the whole command was refused or the answer is
+ * incomplete. */
 static ir_outcome_t take_command_error(const ir_bulk_t *bulk, const bson_t *reply,
                                        const bson_error_t *reason, ir_answer_t *answer) {
     const bool said =
@@ -302,7 +303,7 @@ static ir_outcome_t run_bulk(ir_bulk_t *bulk, ir_suspects_t *suspects, ir_answer
 
 /* ---- proof ---- */
 
-/* The documents of one kind in one batch. */
+/* The documents of one kind that a batch contains. */
 typedef struct ir_putting {
     const ir_mongodb_t *store;
     const ir_bulk_kind_t *kind;
@@ -391,12 +392,12 @@ static ir_outcome_t put_batch(const ir_mongodb_t *store, ir_batch_t *batch, ir_e
     return outcome == IR_OUTCOME_OK ? put_outcomes(store, batch, error) : outcome;
 }
 
-/* A server that came back empty accepts everything, and the client library silently repeats a write
- * whose connection broke. But a server that loses its data also loses its connections. So after a
- * reconnect, a write counts only if a check afterwards finds the database that was set up. Behind a
- * mongos this is checked each time, because a connection to it says nothing about the shards. A
- * dropped database is noticed within a second. Data written in that second are kept, because init
- * continues with them. */
+/* Checks after a write that the database is still the one that was set up. This is needed because
+ * an empty server, too, accepts every write, and because the library silently repeats a write whose
+ * connection broke. A server that loses its data also loses its connections, so the check is needed
+ * only after a reconnect. Behind a mongos it is made each time, because a connection to it says
+ * nothing about the shards. If only the database is dropped, this is noticed within a second. Data
+ * written in that second stay, because init continues with them. */
 static bool must_look(const ir_mongodb_t *store) {
     return store->doubtful || store->routed ||
            ir_clock_monotonic() - store->present_ns >= IR_SECOND_NS;

@@ -68,7 +68,8 @@ static bson_t *look_up(void) {
                     "$limit", BCON_INT32(1), "}", "]", "as", BCON_UTF8("later"), "}");
 }
 
-/* Replaces the first status and refusals by those of `later`; the first status becomes `first`. */
+/* Replaces the status and the refusals of the raw document with those of `later`. The earlier
+ * status becomes `first`. */
 static bson_t *take_newest(void) {
     return BCON_NEW("$addFields", "{", "first", BCON_UTF8("$status"), "status", "{", "$ifNull", "[",
                     "{", "$arrayElemAt", "[", BCON_UTF8("$later.status"), BCON_INT32(0), "]", "}",
@@ -83,7 +84,7 @@ static bson_t *match_refused(void) {
                     BCON_UTF8("partly"), "]", "}", "}");
 }
 
-/* Sorting bodies may exceed the server's memory limit, so it may use its disk. */
+/* May use the server's disk, because sorting documents with bodies may exceed its memory limit. */
 static bson_t *pipeline_of(const ir_raw_selection_t *selection, bool ordered, bool later) {
     bson_t *whole = bson_new();
     bson_t stages;

@@ -93,7 +93,7 @@ ir_outcome_t ir_mongodb_arrivals(void *store, ir_raw_arrival_t *arrivals, size_t
 
 /* ---- a time range of a series ---- */
 
-/* A query that the index "series" can answer: its first fields are the mote and the time as a
+/* Makes a query that the index "series" can answer: its first fields are the mote and the time as a
  * date. */
 static bson_t *stretch_of(const char *mote, const char *sensor, int64_t from_ns, int64_t to_ns) {
     return BCON_NEW(
@@ -159,7 +159,7 @@ static ir_status_t visit_changes(void *context, const bson_t *group) {
     return IR_OK;
 }
 
-/* Adjusts `rejected` for messages whose newest outcome differs from the first one. */
+/* Corrects `rejected` by the messages whose newest outcome differs from their first one. */
 static ir_status_t count_changes(const ir_mongodb_t *store, uint64_t *rejected, ir_error_t *error) {
     bson_t *pipeline = BCON_NEW(
         "pipeline", "[", "{", "$sort", "{", "raw", BCON_INT32(1), "at_ns", BCON_INT32(1), "_id",
@@ -212,7 +212,8 @@ static ir_view_t text_at(const bson_t *document, const char *path) {
 
 static ir_status_t visit_id(void *context, const bson_t *document) {
     const ir_observation_walk_t *ids = context;
-    /* A document that another program wrote is reported with an id that no ledger lists. */
+    /* A document that another program wrote is reported with an id that no ledger lists, so it
+     * counts as foreign. */
     ir_document_key_t key = {.mote = text_at(document, "mote")};
     if (!ir_mongodb_read_id(document, "_id", &key.id)) {
         key.id = (ir_id_t){{0}};
@@ -254,7 +255,7 @@ static ir_status_t visit_described(void *context, const bson_t *document) {
                               "one of this program's; remove it");
 }
 
-/* The index by id is ordered by time, to the millisecond; times before 1970 come first. */
+/* The index by id is in the order of time, to the millisecond. Times before 1970 come first. */
 ir_status_t ir_mongodb_each_selected(void *store, const ir_observation_selection_t *selection,
                                      ir_each_observation_fn each, void *context,
                                      ir_error_t *error) {

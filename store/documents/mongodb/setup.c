@@ -18,7 +18,7 @@ static bool says_true(const bson_t *reply, const char *key) {
     return bson_iter_init_find(&found, reply, key) && bson_iter_as_bool(&found);
 }
 
-/* Whether a member was started for a replica set that does not exist yet. */
+/* Whether a member was started as part of a replica set that is not initiated yet. */
 static bool awaits_initiation(mongoc_client_t *member, bool *waits, bson_error_t *reason) {
     bson_t reply;
     const bool good =
@@ -52,7 +52,8 @@ static bson_t *initiation(const mongoc_uri_t *uri, bool config_servers) {
     return command;
 }
 
-/* Another process may have done it meanwhile. A set of config servers must be initiated as one. */
+/* Another process may have initiated the set meanwhile. A set of config servers must be initiated
+ * as such. */
 static bool initiate(mongoc_client_t *member, const mongoc_uri_t *uri, bson_error_t *reason) {
     bool good = ir_mongodb_command(member, "admin", initiation(uri, false), NULL, reason);
     if (!good && reason->code == CODE_INVALID_REPLICA_SET_CONFIG) {
@@ -61,8 +62,8 @@ static bool initiate(mongoc_client_t *member, const mongoc_uri_t *uri, bson_erro
     return good || reason->code == CODE_ALREADY_INITIALIZED;
 }
 
-/* Appends the options of a query ("a=1&b=2") except the set's name: with the name, the client would
- * not choose a member that does not belong to a set yet. */
+/* Appends the options of a query ("a=1&b=2"), except the name of the set. With this name, the
+ * client would not choose a member that does not belong to a set yet. */
 static void append_options(ir_buffer_t *out, const char *query) {
     static const char set_name[] = "replicaSet=";
     while (*query != '\0') {
@@ -103,7 +104,8 @@ static mongoc_client_t *first_member(const ir_mongodb_t *store) {
     if (uri == NULL) {
         return NULL;
     }
-    if (mongoc_uri_get_password(store->uri) != NULL) { /* it was not in the URI's text */
+    if (mongoc_uri_get_password(store->uri) != NULL) { /* the name of the set was not in the URI's
+                                                        * text */
         mongoc_uri_set_password(uri, mongoc_uri_get_password(store->uri));
     }
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, store->timeout_ms);
@@ -125,7 +127,8 @@ static ir_status_t make_set(ir_mongodb_t *store, mongoc_client_t *member, ir_err
                 : ir_mongodb_failed(store, &reason, "cannot initiate the replica set", error);
 }
 
-/* The members elect a primary after the set was made; the client asks repeatedly until then. */
+/* After the set was initiated, its members elect a primary. The client asks repeatedly until there
+ * is one. */
 static ir_status_t await_primary(ir_mongodb_t *store, ir_error_t *error) {
     bson_error_t reason;
     mongoc_uri_set_option_as_bool(store->uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
@@ -142,7 +145,7 @@ static ir_status_t await_primary(ir_mongodb_t *store, ir_error_t *error) {
     return IR_OK;
 }
 
-/* Whether the set exists and works. Any of its members may be down, the first host too. */
+/* Whether the set exists and works. Some members may be down, even the first host of the URI. */
 static bool has_primary(const ir_mongodb_t *store) {
     bson_error_t reason;
     mongoc_server_description_t *primary =
@@ -186,8 +189,7 @@ static ir_status_t read_version(void *context, const bson_t *document) {
     return IR_OK;
 }
 
-/* One of our documents was written after the database had come back empty and before this was
- * noticed. */
+/* The database came back empty, and before a worker noticed this, it wrote one of our documents. */
 static ir_status_t see_document(void *context, const bson_t *document) {
     ir_id_t id;
     *(bool *)context =
@@ -204,7 +206,7 @@ static ir_status_t has_earlier(const ir_mongodb_t *store, const char *collection
                                   see_document, has, error);
 }
 
-/* A store without a version: made before versions existed, or empty. */
+/* A store without a version is empty, or was made before versions existed. */
 static ir_status_t check_unversioned(const ir_mongodb_t *store, ir_error_t *error) {
     bool used = false;
     ir_status_t status = has_earlier(store, IR_MONGODB_RAW, &used, error);
@@ -328,7 +330,7 @@ static bool make_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
                       BCON_NEW("observation", BCON_INT32(1)), reason);
 }
 
-/* Drops indexes of earlier releases, which slow every insert and which no query uses. */
+/* Drops the indexes of earlier releases: they slow every insert down, and no query uses them. */
 static bool drop_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
     static const char *const names[] = {"mote_time", "property_time", "sensor_time"};
     bool good = true;
@@ -359,7 +361,7 @@ static bool on_mongos(const ir_mongodb_t *store, bool *mongos, bson_error_t *rea
     return good;
 }
 
-/* A collection that is not empty must first have an index on its shard key. */
+/* If a collection is not empty, it must have an index on its shard key before it is sharded. */
 static bool shard(const ir_mongodb_t *store, const char *collection, const char *second,
                   bson_error_t *reason) {
     char name[256];

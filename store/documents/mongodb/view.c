@@ -20,7 +20,8 @@ static void append_test(ir_buffer_t *out, const char *format, int test) {
     }
 }
 
-/* `format` for every test, with commas between: '@' stands for its name, '#' for its words. */
+/* Writes `format` for every test, separated by commas. '@' stands for the test's name, '#' for its
+ * words. */
 static void append_tests(ir_buffer_t *out, const char *format) {
     for (int test = 0; test < IR_TEST_COUNT; test++) {
         ir_buffer_append_text(out, test > 0 ? "," : "");
@@ -103,8 +104,8 @@ static bool is_current(const ir_mongodb_t *store, const bson_t *view) {
     return current;
 }
 
-/* A view with other stages is dropped and created again, because collMod needs more permissions
- * than readWrite has. Another program may do the same concurrently. */
+/* Drops and makes a view again if its stages differ, because collMod needs permissions that the
+ * role readWrite lacks. Another program may do the same at the same time. */
 static bool make_again(const ir_mongodb_t *store, const bson_t *view, bson_error_t *error) {
     return ir_mongodb_command(store->client, store->database,
                               BCON_NEW("drop", BCON_UTF8(IR_MONGODB_READABLE)), NULL, error) &&

@@ -13,7 +13,7 @@
 
 /* ---- saving ---- */
 
-/* The copy is made durable as a whole, so it needs no journal. */
+/* The copy needs no journal, because it is made durable as a whole. */
 static const char target_sql[] = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF";
 
 /* Copies in one read transaction, which does not block writing workers. */
@@ -26,7 +26,8 @@ static int copy_pages(sqlite3 *from, sqlite3 *to) {
     return sqlite3_backup_finish(copy);
 }
 
-/* "ok", or the first fault; SQLite may create a log for this, which is removed on close. */
+/* Returns "ok", or the first fault. For this check SQLite may create a log, which it removes on
+ * close. */
 static ir_status_t check_copy(sqlite3 *copy, const char *path, ir_error_t *error) {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(copy, "PRAGMA quick_check(1)", -1, &statement, NULL);
@@ -96,8 +97,8 @@ ir_status_t ir_sqlite_save(void *context, const char *folder, ir_error_t *error)
 
 /* ---- loading ---- */
 
-/* SQLite would mistake a leftover log for the new database's. Its last batches may be useful, so it
- * is kept under another name. */
+/* SQLite would take an old log for that of the new database. The log's last batches may be useful,
+ * so it is kept under another name. */
 static ir_status_t move_log(const char *path, const char *ending, ir_error_t *error) {
     char from[PATH_MAX];
     char to[PATH_MAX];
@@ -109,8 +110,8 @@ static ir_status_t move_log(const char *path, const char *ending, ir_error_t *er
                                                     : ir_backup_failed("move", from, errno, error);
 }
 
-/* Written beside the database, then moved into its place, which must be free: rename(2) would
- * replace it. */
+/* Writes the database beside its place, then moves it there. No file may be there, because
+ * rename(2) would replace it. */
 static ir_status_t place_copy(const char *from, const char *path, ir_error_t *error) {
     char beside[PATH_MAX];
     if (snprintf(beside, sizeof beside, "%s.restoring", path) >= (int)sizeof beside) {

@@ -35,7 +35,7 @@ ir_status_t ir_sqlite_mark(ir_sqlite_t *store, ir_error_t *error) {
     if (code != SQLITE_OK) {
         return ir_sqlite_failed(store, code, "cannot set up", error);
     }
-    /* The mark is searched in the file itself. If another process is reading now, a later
+    /* Searches the mark in the file itself. If another process is reading now, only a later
      * checkpoint copies the mark there. */
     sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_FULL, NULL, NULL);
     return IR_OK;
@@ -59,8 +59,8 @@ static bool read_numbers(ir_sqlite_t *store, ir_sqlite_presence_t *presence) {
     return found;
 }
 
-/* Reads the file itself, bypassing SQLite's cache and log. Uses SQLite's own descriptor, because
- * closing another one would release its locks. */
+/* Reads the file itself, not SQLite's cache and log. Uses SQLite's own descriptor, because closing
+ * another one would release SQLite's locks. */
 static bool read_file(const ir_sqlite_t *store, void *out, int size, int64_t at) {
     sqlite3_file *file = NULL;
     return sqlite3_file_control(store->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
@@ -109,7 +109,7 @@ static bool read_head(const ir_sqlite_t *store, head_t *head) {
     return true;
 }
 
-/* A file that became shorter was truncated, or is an older copy, unless VACUUM shortened it. */
+/* A file has become shorter, and not by VACUUM: it was truncated, or replaced by an older copy. */
 static bool is_shorter(const ir_sqlite_presence_t *presence, const head_t *head, off_t size) {
     return size < presence->size &&
            (head->bytes > size || (head->cookie == presence->cookie && !head->shrinks));
@@ -158,9 +158,9 @@ static ir_status_t vanished(ir_sqlite_t *store, const char *what, const char *ad
                         presence->stored, (int)size, since, advice);
 }
 
-/* Copies the log into the database, wherever that file is now, and empties the log. Otherwise
- * SQLite would apply the log to the next file at the path. Returns false if another process reads,
- * or the disk fails. */
+/* Copies the log into the database, wherever its file is now, and empties the log. Otherwise SQLite
+ * would apply the log to the next file at the path. Returns false if another process is reading, or
+ * if the disk fails. */
 static bool copy_log(ir_sqlite_t *store) {
     int in_log = 0;
     int copied = 0;
@@ -172,7 +172,7 @@ static bool copy_log(ir_sqlite_t *store) {
            in_log == copied;
 }
 
-/* The database at its path has other content: SQLite must not apply the log to it, neither now nor
+/* The database at the path has other content. SQLite must not apply this log to it, neither now nor
  * when it is opened again. */
 static ir_status_t written_over(ir_sqlite_t *store, ir_error_t *error) {
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);

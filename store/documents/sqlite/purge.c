@@ -1,6 +1,6 @@
-/* Removes documents in many short transactions, between which workers write. The ids are in a
- * temporary table, which needs no lock of the database. No index finds observations by their id, so
- * their rows are first looked up in one pass over the table. */
+/* Removes documents in many short transactions, so that workers can write between them. The ids are
+ * in a temporary table, which needs no lock of the database. No index finds observations by their
+ * id, so one pass over their table first looks up their rows. */
 #include "store/documents/sqlite/sqlite.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@ static const char find_sql[] =
     " WHERE id IN (SELECT id FROM purged)";
 static const char end_sql[] = "DROP TABLE purged; DROP TABLE IF EXISTS temp.places";
 
-/* Rows of `table` whose `key` is among `wanted` of the temporary table. */
+/* Selects rows of `table` whose `key` is in the temporary table. */
 typedef struct removal {
     ir_document_kind_t kind;
     const char *table, *key, *wanted, *from;

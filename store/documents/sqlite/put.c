@@ -10,8 +10,9 @@
 typedef enum ir_sqlite_row {
     ROW_NEW,
     ROW_DUPLICATE,
-    ROW_REFUSED, /* this row will always be refused: it is too large, or violates a constraint */
-    ROW_FAILED   /* the transaction must end: binder.code holds the reason */
+    ROW_REFUSED, /* this row will always be refused, because it is too large or violates a
+                  * constraint */
+    ROW_FAILED   /* the transaction must end; binder.code has the reason */
 } ir_sqlite_row_t;
 
 static bool start_row(ir_sqlite_t *store, ir_sqlite_sql_t sql, ir_sqlite_binder_t *binder) {
@@ -139,7 +140,7 @@ static ir_sqlite_row_t insert_raw(ir_sqlite_t *store, const ir_batch_t *batch, u
     return finish_row(store, binder, detail);
 }
 
-/* Appends the outcome of a message that was stored before, if it differs from the known one. */
+/* A message was stored before. If its outcome differs from the newest stored one, appends it. */
 static ir_sqlite_row_t insert_outcome(ir_sqlite_t *store, const ir_batch_t *batch, uint32_t message,
                                       ir_sqlite_binder_t *binder, char detail[static DETAIL_SIZE]) {
     if (!start_row(store, IR_SQL_PUT_OUTCOME, binder)) {
@@ -257,8 +258,8 @@ static int put_rows(ir_sqlite_t *store, ir_batch_t *batch) {
     return code;
 }
 
-/* After some failures the transaction is already rolled back. Then sensors that it added may be
- * gone. */
+/* After some failures SQLite has already rolled the transaction back. Then sensors added in it may
+ * be gone. */
 static void roll_back(ir_sqlite_t *store) {
     if (store->db == NULL) {
         return;
@@ -269,7 +270,7 @@ static void roll_back(ir_sqlite_t *store) {
     ir_sqlite_places_reset(&store->places);
 }
 
-/* Commits, unless another worker has stored the same messages. */
+/* Commits, unless another worker has meanwhile stored the same messages. */
 static int put_transaction(ir_sqlite_t *store, ir_batch_t *batch) {
     int code = ir_sqlite_run(store, IR_SQL_BEGIN);
     if (code == SQLITE_OK) {
@@ -278,8 +279,8 @@ static int put_transaction(ir_sqlite_t *store, ir_batch_t *batch) {
     return code == SQLITE_OK && !batch->contested ? ir_sqlite_run(store, IR_SQL_COMMIT) : code;
 }
 
-/* Checks the files before writing, so that no data go to a file that nobody finds, and again before
- * reporting that the batch is stored. */
+/* Checks the files before writing, so that no data go to a file that no longer is at the path.
+ * Checks them again before reporting that the batch is stored. */
 ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_sqlite_t *store = context;
     if (ir_sqlite_attach(store, false, error) != IR_OK ||

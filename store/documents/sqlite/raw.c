@@ -6,15 +6,15 @@
 
 #include <jansson.h>
 
-/* Each page is a separate query, so that a long walk does not keep a writer's log from being
- * emptied. */
+/* Each page is a separate query. A single long query would keep SQLite from emptying a writer's
+ * log. */
 #define PAGE_ROWS 256
 #define PAGE_ROWS_TEXT "256"
 
 /* ---- refusals ---- */
 
-/* Parses the JSON that put wrote. The views are valid as long as `json`. Returns false when memory
- * is exhausted. */
+/* Parses the JSON that put.c wrote. The views are valid as long as `json`. Returns false when
+ * memory is exhausted. */
 static bool read_refusals(sqlite3_stmt *row, int column, json_t **json, ir_refusal_list_t *list) {
     const ir_view_t text = ir_sqlite_read_bytes(row, column);
     *json = text.size > 0 ? json_loadb(text.data, text.size, 0, NULL) : NULL;
@@ -79,7 +79,7 @@ typedef struct ir_sqlite_raw_walk {
     void *context;
     ir_refusal_list_t refusals;
     int64_t row; /* the last row seen */
-    int rows;    /* number of rows in the page so far */
+    int rows;    /* number of rows in this page so far */
     ir_error_t *error;
 } ir_sqlite_raw_walk_t;
 

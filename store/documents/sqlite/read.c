@@ -14,7 +14,7 @@ void ir_sqlite_read_id(sqlite3_stmt *row, int column, ir_id_t *id) {
     }
 }
 
-/* Valid until the next step, like all pointers into a row. */
+/* Valid until the next step of the statement, like all pointers into a row. */
 static const char *read_text(sqlite3_stmt *row, int column) {
     const unsigned char *text = sqlite3_column_text(row, column);
     return text != NULL ? (const char *)text : "";
@@ -30,7 +30,7 @@ ir_view_t ir_sqlite_read_bytes(sqlite3_stmt *row, int column) {
     return ir_view(bytes, (size_t)sqlite3_column_bytes(row, column));
 }
 
-/* The inverse of ir_sqlite_bind_value. */
+/* Reads a value that ir_sqlite_bind_value wrote. */
 static ir_value_t read_value(sqlite3_stmt *row, int column) {
     switch (sqlite3_column_type(row, column)) {
     case SQLITE_FLOAT:

@@ -11,7 +11,7 @@ static const char tables_sql[] =
     "CREATE TABLE IF NOT EXISTS raw ("
     " id BLOB NOT NULL PRIMARY KEY, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
     " content_type TEXT NOT NULL, body BLOB NOT NULL, received_ns INTEGER NOT NULL,"
-    /* NULL: none. The id or the times of some messages depend on these. */
+    /* the times on which the id or the times of some messages depend; NULL: none */
     " name BLOB, sent_ns INTEGER,"
     " status TEXT NOT NULL, refusals TEXT);"
 

@@ -9,7 +9,7 @@ void ir_sqlite_places_reset(ir_sqlite_places_t *places) {
     *places = (ir_sqlite_places_t){.registry = NULL};
 }
 
-/* If memory is exhausted, the sensor's row is not cached, so it is looked up again the next
+/* When memory is exhausted, the sensor's row is not cached. It is then looked up again the next
  * time. */
 static void keep_place(ir_sqlite_places_t *places, const ir_sensor_t *sensor,
                        ir_sqlite_place_t place) {
@@ -82,7 +82,8 @@ static int look_up(ir_sqlite_t *store, const ir_sensor_t *sensor, ir_sqlite_plac
 int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor_t *sensor,
                     ir_sqlite_place_t *place) {
     ir_sqlite_places_t *places = &store->places;
-    /* A sensor that is not registered belongs to its batch, so its name is not valid later. */
+    /* The name of a sensor that is not registered belongs to its batch, so it is not valid
+     * later. */
     if (!sensor->registered || registry == NULL) {
         return look_up(store, sensor, place);
     }

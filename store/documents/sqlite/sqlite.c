@@ -13,8 +13,8 @@
 
 #define SCHEME "sqlite:"
 #define CACHE_KIB "8192"
-/* Pages in the log before it is copied into the database. Much more than SQLite's default, so that
- * a page that many batches change is copied only once. */
+/* The log is copied into the database when it has this many pages. That is many more than SQLite's
+ * default, so that a page that many batches change is copied only once. */
 #define CHECKPOINT_PAGES 16000
 #define CHECKPOINT_TIMEOUT_MS 1000
 
@@ -106,9 +106,9 @@ void ir_sqlite_detach(ir_sqlite_t *store) {
 }
 
 /* SQLite calls this while another process has the lock; timeout_ms is how long to wait for it.
- * SQLite's own handler soon sleeps for 100 ms at a time. So if another process writes batch after
- * batch, it would find a pause only by chance. This handler polls often enough to get in between
- * two batches. */
+ * SQLite's own handler soon sleeps for 100 ms at a time. If another process writes one batch after
+ * the other, it would find the lock free only by chance. This handler checks more often, so that it
+ * finds the moment between two batches. */
 static int wait_for_lock(void *timeout_ms, int tries) {
     const struct timespec moment = {.tv_nsec = IR_MILLISECOND_NS};
     if (tries >= *(const int *)timeout_ms) {
@@ -118,10 +118,10 @@ static int wait_for_lock(void *timeout_ms, int tries) {
     return 1;
 }
 
-/* Called after each commit, with the log's length. SQLite's own checkpoint lets others write
- * meanwhile. So with several writers it never reaches the end of the log; the log keeps growing,
- * and with it the cost of look-ups in it. This checkpoint blocks other writers, so that the log
- * starts again from its beginning. While a long read runs (a backup), the checkpoint gives up after
+/* SQLite calls this after each commit, with the log's length. SQLite's own checkpoint lets others
+ * write meanwhile, so with several writers it never reaches the end of the log. The log then keeps
+ * growing, and with it the cost of each look-up. This checkpoint blocks other writers, so that the
+ * log starts again from its beginning. During a long read (a backup), the checkpoint gives up after
  * the time-out, and the log grows by the same number of pages before the next attempt. Nothing is
  * lost then. */
 static int keep_log_short(void *context, sqlite3 *db, const char *name, int pages) {
@@ -139,8 +139,8 @@ static int keep_log_short(void *context, sqlite3 *db, const char *name, int page
     return SQLITE_OK;
 }
 
-/* Why the file cannot be made. If the file cannot be created, SQLite tries to open it for reading
- * and then reports only that it does not exist. */
+/* Finds out why the file cannot be made. SQLite reports only that it does not exist, because after
+ * failing to create it, SQLite tries to open it for reading. */
 static int reason_of_folder(const char *path) {
     char *copy = strdup(path);
     const int reason = copy != NULL && access(dirname(copy), W_OK) != 0 ? errno : ENOENT;

@@ -1,6 +1,6 @@
 #include "store/documents/sqlite/sqlite.h"
 
-/* Lists with an item for each quality test. */
+/* Lists that have an item for each quality test. */
 #define FLAG(symbol, key, words, flag) ", " key
 #define FLAGS IR_QUALITY_TESTS(FLAG)
 #define FLAG_VALUE(symbol, key, words, flag) ", ?"
@@ -10,7 +10,7 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
     [IR_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [IR_SQL_COMMIT] = "COMMIT",
     [IR_SQL_ROLLBACK] = "ROLLBACK",
-    /* INSERT OR IGNORE would ignore every violated constraint, not only repeats. */
+    /* INSERT OR IGNORE would ignore a violation of any constraint, not only of uniqueness. */
     [IR_SQL_PUT_RAW] =
         "INSERT INTO raw (id, mote, routing_key, content_type, body, received_ns, name, sent_ns,"
         " status, refusals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",

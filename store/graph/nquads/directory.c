@@ -75,8 +75,8 @@ static void detach(ir_nquads_t *graph) {
     graph->lock = graph->claims = graph->seals.fd = -1;
 }
 
-/* The store was set up before: a directory without the registry was made by hand, or is a mount
- * point without its disk. */
+/* The store was set up before. If the directory has no registry, somebody made it by hand, or it is
+ * a mount point whose disk is not mounted. */
 static ir_status_t is_set_up(const ir_nquads_t *graph, ir_error_t *error) {
     int fd = -1;
     const ir_status_t status = open_file(graph, IR_NQUADS_INDEX, O_RDONLY, &fd, error);
@@ -137,7 +137,7 @@ static const char *file_missing(const ir_nquads_t *graph, const char *name, int 
 }
 
 /* Closes everything, because the files are no longer where others look for them. If a segment was
- * moved, the next process that opens its directory seals it. */
+ * only moved, the next process that opens its directory seals it. */
 static ir_status_t vanished(ir_nquads_t *graph, const char *what, ir_error_t *error) {
     char since[IR_TIME_SIZE];
     const size_t size = ir_clock_format(graph->since_ns, since);

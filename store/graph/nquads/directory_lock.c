@@ -8,7 +8,7 @@
 #include <time.h>
 
 /* Byte offsets in the lock file. */
-#define QUEUE 0 /* held while waiting for the other byte */
+#define QUEUE 0 /* this byte is locked while waiting for the other one */
 #define WRITE 1
 
 #define POLL_NS (IR_MILLISECOND_NS / 2)
@@ -18,7 +18,7 @@ static int set_lock(int fd, short type, off_t byte) {
     return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
 }
 
-/* Polls, because a lock that waits in the kernel has no time limit. */
+/* Polls, because waiting for a lock in the kernel has no time limit. */
 static int wait_lock(int fd, short type, off_t byte, int64_t deadline_ns) {
     int code = set_lock(fd, type, byte);
     while ((code == EAGAIN || code == EACCES || code == EINTR) &&

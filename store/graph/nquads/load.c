@@ -89,7 +89,7 @@ void ir_nquads_load_free(ir_nquads_load_t *load) {
 
 /* ---- lines ---- */
 
-/* The ids of the observations and revisions that end in these lines. */
+/* Appends the ids of the observations and revisions whose last line is among these lines. */
 static bool note_ids(ir_nquads_load_t *load, ir_view_t lines) {
     ir_buffer_clear(&load->ids);
     while (lines.size > 0) {

@@ -23,7 +23,7 @@ ir_status_t ir_nquads_out_of_memory(ir_error_t *error) {
     return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
 }
 
-/* If the segment cannot be sealed now, the next process that opens the directory seals it. */
+/* If the segment cannot be sealed now, the next process that opens the directory will seal it. */
 static void close_segment(ir_nquads_t *graph) {
     ir_segment_t *segment = graph->segment;
     graph->segment = NULL;

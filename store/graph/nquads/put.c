@@ -7,9 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The number of puts, after another writer's claim, for which everything is looked up. It is more
- * than the number of batches that a worker may have in progress and that were new before the
- * claim. */
+/* After another writer's claim, this many puts look everything up. It is more than the number of
+ * batches in progress in a worker, which may have been considered new before the claim. */
 #define WARY_PUTS 1024
 
 /* Whether the batch must be looked up: it contains something known, or another writer made a
@@ -47,8 +46,8 @@ static bool is_there(const ir_nquads_t *graph, const ir_id_set_t *batch, const i
            ir_id_set_has(batch, id);
 }
 
-/* Writes the lines of missing observations into the buffer. An observation that was sent twice may
- * be in one batch twice. */
+/* Writes the lines of missing observations into the buffer. A batch may contain an observation
+ * twice, if it was sent twice. */
 static bool collect(ir_nquads_t *graph, const ir_graph_pick_t *picks, size_t count, bool look) {
     ir_buffer_clear(&graph->lines);
     ir_buffer_clear(&graph->ids);
@@ -73,7 +72,7 @@ static bool collect(ir_nquads_t *graph, const ir_graph_pick_t *picks, size_t cou
     return room && ir_buffer_ok(&graph->lines) && ir_buffer_ok(&graph->ids);
 }
 
-/* Closes a segment that cannot be repaired. Seals a segment that is large enough or that another
+/* Closes a segment that cannot be repaired. Seals a segment that is large enough, or that another
  * process wants sealed. Then makes a new one. */
 static ir_status_t have_segment(ir_nquads_t *graph, ir_error_t *error) {
     if (graph->segment != NULL && ir_segment_broken(graph->segment)) {
@@ -110,8 +109,8 @@ static ir_status_t put_locked(ir_nquads_t *graph, const ir_graph_pick_t *picks, 
     if (graph->lines.size == 0) {
         return IR_OK;
     }
-    /* The claim (the batch's ids) is written before its lines: a claim without lines only costs a
-     * look-up. */
+    /* Writes the claim (the ids of the batch) before the lines. A claim whose lines are missing
+     * only costs a look-up. */
     status = write_claim(graph, error);
     if (status != IR_OK) {
         return status;
@@ -123,7 +122,8 @@ static ir_status_t put_locked(ir_nquads_t *graph, const ir_graph_pick_t *picks, 
 static ir_status_t put(ir_nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
                        ir_error_t *error) {
     if (graph->lock < 0) {
-        graph->wary = WARY_PUTS; /* claims may have been made before this process first looked */
+        graph->wary = WARY_PUTS; /* other writers may have made claims before this process first
+                                  * looked */
     }
     ir_status_t status = ir_nquads_attach_again(graph, error);
     if (status == IR_OK) {
@@ -162,7 +162,7 @@ ir_outcome_t ir_nquads_put(void *store, const ir_graph_pick_t *picks, size_t cou
 
 /* ---- sealing ---- */
 
-/* Called while there is nothing to put. A broken segment waits for the next put. */
+/* Called while there is nothing to put. A broken segment is replaced by the next put, not here. */
 ir_status_t ir_nquads_seal_as_asked(ir_nquads_t *graph, ir_error_t *error) {
     if (graph->segment == NULL || ir_segment_broken(graph->segment) ||
         !ir_seal_asked(&graph->seals)) {

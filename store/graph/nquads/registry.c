@@ -55,8 +55,8 @@ static ir_status_t replace(const char *directory, const char *name, const ir_buf
     return status == IR_OK ? ir_file_replace(path, ir_buffer_view(lines), error) : status;
 }
 
-/* Copies the index's lines except this one and those of an earlier release, which had one graph for
- * everything. */
+/* Copies the index's lines, except the line of this graph and those of an earlier release, which
+ * had one graph for everything. */
 static ir_status_t append_others(ir_buffer_t *lines, const char *directory, const char *entry,
                                  ir_error_t *error) {
     char path[PATH_MAX];

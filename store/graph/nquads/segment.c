@@ -130,7 +130,7 @@ static bool exists(const char *directory, const char *stem, const char *ending) 
     return path_of(directory, stem, ending, path, NULL) == IR_OK && stat(path, &facts) == 0;
 }
 
-/* Chooses the first free number, and gets the lock. */
+/* Chooses the first free number and locks the segment. */
 static int create_file(ir_segment_t *segment, const char *name) {
     for (int sequence = 1; sequence <= SEQUENCE_MAX; sequence++) {
         snprintf(segment->stem, sizeof segment->stem, "%s-%08d", name, sequence);
@@ -282,7 +282,8 @@ static ir_status_t seal(const char *directory, const char *stem, int fd, ir_id_s
     return status == IR_OK ? rename_sealed(directory, stem, error) : status;
 }
 
-/* Reads the ids again from the file: the set in memory must stay intact in case this fails. */
+/* Reads the ids again from the file. The set in memory is not used, because it must stay intact if
+ * this fails. */
 ir_status_t ir_segment_seal(ir_segment_t *segment, ir_error_t *error) {
     ir_status_t status = IR_OK;
     if (segment->size == 0) {

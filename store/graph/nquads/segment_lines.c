@@ -36,7 +36,7 @@ static ir_status_t read_at(int fd, const char *path, char *to, size_t size, int6
     return IR_OK;
 }
 
-/* The offset after the last complete mark line in the window, or 0. */
+/* Returns the offset after the last complete mark line in the window, or 0. */
 static size_t last_mark(const char *window, size_t size, bool at_start) {
     const char *stop = memrchr(window, '\n', size);
     while (stop != NULL) {

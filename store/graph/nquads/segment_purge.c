@@ -52,8 +52,8 @@ static ir_status_t read_sealed(const char *path, purge_t *purge, ir_error_t *err
                                    : status;
 }
 
-/* Lines without ids would be dangerous, ids without lines are harmless, so the ids are removed
- * first. */
+/* Removes the ids first. If this is interrupted, ids without lines would be left in the other
+ * order, which a look-up would take for stored. */
 static ir_status_t write_sealed(const char *directory, const char *stem, const char *path,
                                 purge_t *purge, ir_error_t *error) {
     char ids[PATH_MAX];

@@ -55,7 +55,7 @@ static ir_status_t compress(int fd, const char *path, ir_backup_writer_t *writer
     return status == IR_OK && got < 0 ? ir_backup_failed("read", path, errno, error) : status;
 }
 
-/* Starts over if an interrupted run left a partial archive. */
+/* If an interrupted run has left a partial archive, starts over. */
 static ir_status_t write_archive(int fd, const char *path, const char *archive, const char *stem,
                                  uint64_t *compressed, ir_error_t *error) {
     char name[NAME_MAX + 1];
@@ -114,7 +114,8 @@ ir_status_t ir_segment_retire(const char *directory, const char *stem,
     if (status != IR_OK) {
         return status;
     }
-    if (stat(path, &facts) != 0) { /* without a complete batch it was not sealed but removed */
+    if (stat(path, &facts) != 0) { /* a segment without a complete batch is not sealed but
+                                    * removed */
         return errno == ENOENT ? IR_OK : ir_backup_failed("read", path, errno, error);
     }
     status = read_newest(directory, stem, &newest_ns, error);

@@ -49,8 +49,8 @@ static int rank(const ir_segment_name_t *name) {
     return name->archived ? 2 : name->open ? 1 : 0;
 }
 
-/* If a segment was seen both before and after its renaming, the sealed one comes first. The ids
- * alone come last. */
+/* Orders the entries of one segment. If it was seen before and after its renaming, the sealed file
+ * comes first. A file of ids comes last. */
 static int compare_names(const void *a, const void *b) {
     const ir_segment_name_t *left = a;
     const ir_segment_name_t *right = b;
@@ -133,8 +133,8 @@ ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t 
         made = open_as(directory, name->stem, IR_SEGMENT_SEALED);
     }
     if (made < 0) {
-        /* An open segment without a complete batch is removed when its writer is gone, and a sealed
-         * one when all of it is purged or archived. */
+        /* A segment may disappear: an open one without a complete batch is removed when its writer
+         * is gone, and a sealed one when all of it was purged or archived. */
         const int code = errno;
         return ir_error_set(error, code == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
                             "cannot open segment %s/%s: %s", directory, name->stem, strerror(code));
@@ -150,8 +150,8 @@ typedef struct known {
     ir_id_t *ids; /* mapped read-only, for a sealed one */
     size_t n_ids;
     bool sealed;
-    ino_t file;   /* of the mapped file: purging creates a new one */
-    int64_t seen; /* for an open one: number of bytes whose ids are in `set` */
+    ino_t file;   /* identity of the mapped file: a purge creates a new one */
+    int64_t seen; /* of an open segment: the number of bytes whose ids are in `set` */
     ir_id_set_t set;
 } known_t;
 
@@ -222,8 +222,8 @@ static bool follow(ir_segments_t *segments, ir_segment_list_t *list) {
         } else {
             made[i] = (known_t){.stem = strdup(list->names[i].stem)};
             if (made[i].stem == NULL) {
-                /* Some known segments were already moved into `made`. So this forgets all of them
-                 * and leaves an empty list. */
+                /* Some known segments have already been moved into `made`. So this forgets all of
+                 * them, and the list is empty. */
                 for (size_t k = 0; k < i; k++) {
                     forget(&made[k]);
                 }
@@ -288,7 +288,7 @@ static ir_status_t map_sealed(const ir_segments_t *segments, known_t *known, ir_
     return IR_OK;
 }
 
-/* Whether the mapped file still belongs to its segment. */
+/* Whether the mapped file is still the one of its segment. */
 static bool is_mapped(const ir_segments_t *segments, const known_t *known) {
     char path[PATH_MAX];
     struct stat facts;

@@ -68,7 +68,7 @@ static ir_status_t look(ir_sparql_t *graph, const char *id, bool *done, ir_error
     return status;
 }
 
-/* Waits until the task is finished; each query has the time-out. */
+/* Waits until the task is finished. Each query for its state has the usual time-out. */
 ir_status_t ir_sparql_compact(void *store, ir_error_t *error) {
     ir_sparql_t *graph = store;
     char id[ID_SIZE];

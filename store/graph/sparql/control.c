@@ -36,7 +36,8 @@ static ir_status_t write_statement(ir_sparql_t *graph, const char *name, uint32_
     }
 }
 
-/* A value other than the written one counts as missing: another server is answering. */
+/* If the value is not the one that was written, another server is answering, so the statement
+ * counts as missing. */
 static ir_status_t read_statement(ir_sparql_t *graph, const char *name, uint32_t value,
                                   ir_error_t *error) {
     uint64_t found = 0;
@@ -54,7 +55,7 @@ static ir_status_t read_statement(ir_sparql_t *graph, const char *name, uint32_t
     return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_STATEMENT_MISSING, graph->uri.query);
 }
 
-/* If it cannot be removed it does no harm, because no reader uses that graph. */
+/* If the graph cannot be removed, it does no harm, because no reader uses it. */
 static void remove_graph(ir_sparql_t *graph, const char *name) {
     ir_error_t ignored;
     if (graph->uri.strategy != IR_SPARQL_UPDATE) {
@@ -66,7 +67,7 @@ static void remove_graph(ir_sparql_t *graph, const char *name) {
     (void)ir_sparql_update(graph, ir_buffer_view(&graph->body), &ignored);
 }
 
-/* Writes twice: the answer to the first statement of a graph may differ from that to the second. */
+/* Writes twice, because a server may answer differently to the first statement of a graph. */
 ir_status_t ir_sparql_probe(void *store, ir_error_t *error) {
     ir_sparql_t *graph = store;
     char name[NAME_SIZE];

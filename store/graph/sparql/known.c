@@ -90,7 +90,7 @@ ir_status_t ir_sparql_subjects_ask(ir_sparql_t *graph, ir_sparql_subjects_t *sub
 
 /* ---- leaving out ---- */
 
-/* Keeps the first of several picks with the same id if the id is not stored yet. */
+/* Of several picks with the same id, keeps the first one, and only if the id is not stored yet. */
 static void keep_unknown(ir_sparql_t *graph, const ir_sparql_subjects_t *known,
                          const ir_graph_pick_t *picks, size_t count) {
     graph->n_left = 0;

@@ -1,7 +1,7 @@
 #include "store/graph/quad.h"
 #include "store/graph/sparql/sparql.h"
 
-/* Statements that follow each other and lie in one graph, as many as fit into one request. */
+/* Consecutive statements of one graph, as many as fit into one request. */
 typedef struct run {
     ir_sparql_t *graph;
     ir_view_t name;

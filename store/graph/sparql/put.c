@@ -44,8 +44,8 @@ static ir_view_t graph_of(const ir_sparql_t *graph, size_t pick) {
     return ir_view(graph->names.data + begin, graph->name_ends[pick] - begin);
 }
 
-/* Sends one request per graph: the picks of the first pick's graph, then those of the next graph,
- * and so on. A batch contains few graphs. */
+/* Sends one request for each graph: first all picks of the first pick's graph, then those of the
+ * next graph, and so on. A batch has few graphs. */
 static ir_status_t put_graphs(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                               ir_error_t *error) {
     ir_status_t status = IR_OK;
@@ -77,8 +77,8 @@ static ir_status_t put_graphs(ir_sparql_t *graph, const ir_graph_pick_t *picks, 
     return status;
 }
 
-/* Sends updates of limited size. Within an update, the start of a graph's part ends the part before
- * it. */
+/* Sends updates of limited size. In an update, the start of the next graph's part ends the part
+ * before it. */
 static ir_status_t put_updates(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                                ir_error_t *error) {
     ir_status_t status = IR_OK;
@@ -118,8 +118,8 @@ static ir_status_t put(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t 
                                                         : put_updates(graph, picks, count, error);
 }
 
-/* A server that does not accept a request in time gets smaller ones. They grow again only after
- * whole successful batches, because a failed batch is sent again from its start. */
+/* A server that does not finish a request in time gets smaller ones. The size grows again only
+ * after whole successful batches, because a failed batch is sent again from its start. */
 static void adapt(ir_sparql_t *graph, ir_status_t status, size_t tried, size_t left) {
     if (status == IR_ERR_TIMEOUT && tried > REQUEST_LEAST) {
         graph->most = tried / 2;
@@ -128,7 +128,7 @@ static void adapt(ir_sparql_t *graph, ir_status_t status, size_t tried, size_t l
     }
 }
 
-/* Whether all of them can be found, for a server whose answer alone cannot be trusted. */
+/* Whether all of them can be found. Used for a server whose answer alone cannot be trusted. */
 static ir_status_t read_back(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                              ir_error_t *error) {
     ir_sparql_subjects_t subjects = {.ids = NULL};
@@ -167,8 +167,8 @@ static ir_status_t put_in_requests(ir_sparql_t *graph, const ir_graph_pick_t *pi
     return status;
 }
 
-/* An HTTP code may come from a proxy and have nothing to do with the statements. So no code counts
- * without proof. */
+/* A proxy may have sent the HTTP code, for a reason that has nothing to do with the statements. So
+ * every code needs a proof. */
 ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
                            ir_answer_t *answer) {
     ir_sparql_t *graph = store;

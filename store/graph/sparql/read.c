@@ -211,7 +211,7 @@ static ir_status_t list_graphs(ir_sparql_t *graph, graph_export_t *export, ir_er
     return ir_sparql_select_lines(graph, "text/csv", note_graph, export, error);
 }
 
-/* Exports graph by graph, for servers that cannot export a whole dataset. */
+/* Exports one graph after the other, for servers that cannot export a whole dataset. */
 static ir_status_t export_graphs(ir_sparql_t *graph, ir_each_line_fn each, void *context,
                                  ir_error_t *error) {
     graph_export_t export = {.each = each, .context = context};

@@ -12,18 +12,19 @@
 
 #define XSD_DECIMAL "http://www.w3.org/2001/XMLSchema#decimal"
 #define DECIMAL_END "\"^^<" XSD_DECIMAL ">"
-#define SCALES_MAX 16     /* more digits than a decimal that TDB2 stores by value has */
+#define SCALES_MAX 16     /* more digits than a decimal that TDB2 stores as a value can have */
 #define NS_PER_BYTE 10000 /* additional time per byte of N-Triples: 10 s per MB */
-#define REPAIR_BYTES ((size_t)4 * 1024 * 1024) /* of one update, which is parsed as a whole */
+#define REPAIR_BYTES ((size_t)4 * 1024 * 1024) /* an update is parsed as a whole */
 
 typedef struct load {
-    ir_sparql_t *server; /* updates and queries are written into its body */
+    ir_sparql_t *server; /* updates and queries are written into its member `body` */
     const char *graph;   /* name of the file's graph */
     char *staging;       /* name of a graph that nobody reads */
 } load_t;
 
-/* The content of a graph, counted so that every server gives the same numbers: literals with equal
- * values may be one statement or two, and not all servers keep a literal's type. */
+/* The content of a graph as numbers that are the same on every server. Not simply the number of
+ * statements: servers differ in whether literals with equal values are one statement, and in
+ * whether they keep a literal's type. */
 typedef struct counts {
     uint64_t pairs; /* distinct pairs of subject and predicate */
     uint64_t iris;  /* statements whose object is an IRI */
@@ -157,7 +158,7 @@ static ir_status_t switch_over(load_t *load, ir_error_t *error) {
     return update(load, error);
 }
 
-/* ---- decimals that TDB2 shows in a form other than the stored one ---- */
+/* ---- decimals that TDB2 does not return in the form in which it stores them ---- */
 
 typedef struct repair {
     load_t *load;
@@ -189,7 +190,8 @@ static void append_form(repair_t *repair, ir_view_t head, ir_view_t digits, int 
     ir_buffer_append_text(&repair->updates, DECIMAL_END " .\n");
 }
 
-/* Collects the same value with other scales: 34.50, 34.500 …, and for 34.0 also 34. */
+/* Collects the same value with other numbers of zeros: 34.50, 34.500 and so on; for 34.0 also
+ * 34. */
 static ir_status_t note_forms(void *context, ir_view_t line) {
     repair_t *repair = context;
     const char *stop = memmem(line.data, line.size, DECIMAL_END, strlen(DECIMAL_END));
@@ -214,8 +216,8 @@ static ir_status_t note_forms(void *context, ir_view_t line) {
     return ir_buffer_ok(&repair->updates) ? IR_OK : IR_ERR_MEMORY;
 }
 
-/* Each update deletes the other forms. The server may then count the canonical form as deleted too,
- * so the update also adds the registry again. */
+/* Each update deletes the other forms of decimals. The server may delete the canonical form
+ * together with them, so the update also adds the registry again. */
 static ir_status_t send_repairs(const repair_t *repair, ir_error_t *error) {
     load_t *load = repair->load;
     ir_status_t status = IR_OK;
@@ -344,7 +346,7 @@ static ir_status_t load_first(load_t *load, ir_view_t lines, const counts_t *sen
 
 /* ---- the index ---- */
 
-/* Statements that an earlier release kept there: it had one graph for the whole registry. */
+/* Statements of an earlier release, which kept the whole registry in one graph. */
 static ir_status_t count_old(load_t *load, const char *index, uint64_t *count, ir_error_t *error) {
     ir_buffer_clear(&load->server->body);
     ir_buffer_append_format(&load->server->body,

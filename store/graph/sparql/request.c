@@ -39,8 +39,8 @@ static bool contains(ir_view_t answer, const char *text) {
     return answer.size > 0 && memmem(answer.data, answer.size, text, strlen(text)) != NULL;
 }
 
-/* Whether the answer is about the statements, not about the server. Virtuoso answers 500 for a bad
- * document: SQL states 37000 (syntax) and 22… (data), RDF… (its parsers). */
+/* Whether the answer is about the statements, not about the server. Virtuoso answers 500 for bad
+ * data, too, with an SQL state 37000 (syntax) or 22… (data), or RDF… from its parsers. */
 static bool refuses_input(int code, ir_view_t answer) {
     if (code == 500) {
         static const char *const states[] = {"Error 37000",    "Error 22",    "Error RDF",
@@ -129,7 +129,7 @@ static void take_beginning(ir_view_t body, ir_sparql_shape_t *shape) {
     shape->beginning[size] = '\0';
 }
 
-/* An answer of an unknown shape may come from a proxy in front of the server. */
+/* An answer of unknown form may come from a proxy in front of the server. */
 static void look_at_shape(ir_sparql_t *graph) {
     ir_sparql_shape_t shape = {.code = graph->code};
     snprintf(shape.media_type, sizeof shape.media_type, "%.*s",
