@@ -12,13 +12,14 @@
 /* The largest number of open messages: a power of two, and below UINT16_MAX. */
 #define IR_CONFIRMS_WINDOW 8192
 
-/* A place of the table. Links are place number + 1; 0 means none. */
+/* An entry of the table. A link is the entry's index + 1; 0 means none. */
 typedef struct ir_confirm {
     uint64_t tag;
     size_t bytes;
     void *ticket;
     uint16_t older, newer; /* links between open messages, in the order of their numbers */
-    uint16_t next;         /* link to a number with the same low bits, or to a free place */
+    uint16_t next;         /* link to an entry whose number has the same low bits, or to a free
+                            * entry */
 } ir_confirm_t;
 
 typedef struct ir_confirms {
@@ -26,7 +27,7 @@ typedef struct ir_confirms {
     uint64_t open;  /* published but not answered */
     uint64_t bytes; /* of the open ones */
     uint16_t oldest, newest;
-    uint16_t free; /* list of freed places; those from `used` on were never used */
+    uint16_t free; /* list of entries that were freed; entries from `used` on were never used */
     uint16_t used;
     uint16_t heads[IR_CONFIRMS_WINDOW]; /* by the low bits of the number */
     ir_confirm_t places[IR_CONFIRMS_WINDOW];

@@ -39,8 +39,9 @@ struct ir_consumer {
     ir_queue_trial_t *trial;
     struct event *tick;
     bool stopping, paused;
-    bool declared;        /* the first connection, which declares the topology, was up */
-    bool keeps_timestamp; /* the broker keeps the senders' property timestamp */
+    bool declared;        /* whether the first connection, which declares the topology, was ever
+                           * established */
+    bool keeps_timestamp; /* whether the broker keeps the property timestamp of senders */
     unsigned passed;      /* deliveries passed on in this turn */
     int64_t turn_ns;      /* when it began */
     int64_t complete_ns;  /* when all partitions were last consumed; 0: not on this connection */

@@ -48,7 +48,7 @@ typedef struct ir_partition {
 typedef enum ir_partition_event {
     IR_PARTITION_NOTHING,
     IR_PARTITION_OPENED,
-    IR_PARTITION_DELIVERY, /* pass `message` on, and count it with ir_partition_passed */
+    IR_PARTITION_DELIVERY, /* pass `message` on, then call ir_partition_passed */
     IR_PARTITION_OVERSIZE, /* `message` was too large; reject it */
     IR_PARTITION_LOST,     /* the server closed the channel or cancelled; `error` says why */
     IR_PARTITION_BROKEN    /* the whole connection can no longer be used; `error` says why */

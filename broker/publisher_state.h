@@ -14,7 +14,7 @@
 struct ir_publisher {
     ir_broker_options_t options;
     const char *needed; /* an exchange, or NULL */
-    bool asks;          /* asked whether it exists; no answer yet */
+    bool asks;          /* an exchange was asked for, and there is no answer yet */
     unsigned attempt;
     amqp_connection_state_t connection;
     int fd;
@@ -24,7 +24,7 @@ struct ir_publisher {
     int64_t heard_ns, wrote_ns, connected_ns;
     bool blocked;
     bool nacks;           /* there were nacks on this connection */
-    unsigned closed_code; /* of the broker, when it closed channel or connection; or 0 */
+    unsigned closed_code; /* the broker's code when it closed the channel or the connection; or 0 */
     ir_size_bound_t bound;
 
     ir_buffer_t out; /* complete frames; the first `sent` bytes are sent */

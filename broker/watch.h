@@ -39,7 +39,7 @@ typedef struct ir_watch {
     unsigned next_binding;
     bool doubtful; /* something is missing: ask for each object */
     bool unbound;  /* ir.observations was re-created: all of its bindings are gone */
-    bool missing[IR_WATCH_OBJECTS_MAX]; /* to be made with the next request */
+    bool missing[IR_WATCH_OBJECTS_MAX]; /* bindings to be made with the next request */
 } ir_watch_t;
 
 /* The result of a frame. */

@@ -25,7 +25,7 @@ spawn(fun() ->
             undefined -> 0
         end
     end,
-    %% A process that has been idle may still refer to memory that it no longer needs.
+    %% Lets an idle process free memory first: it may still refer to memory that it no longer needs.
     Held = fun(Pid, Size, Most) ->
         case Size(Pid) > Most andalso garbage_collect(Pid) of
             true -> Size(Pid);
@@ -33,7 +33,7 @@ spawn(fun() ->
         end
     end,
     Known = fun(Table, Pid) -> lists:append([Infos || {_, Infos} <- ets:lookup(Table, Pid)]) end,
-    %% The connection of a client's process.
+    %% Returns the connection to which a process of a client belongs.
     Connection = fun(Pid) ->
         Channel = case Kind(Pid) of
             rabbit_writer ->
@@ -44,7 +44,7 @@ spawn(fun() ->
         end,
         proplists:get_value(connection, Known(channel_created, Channel), Channel)
     end,
-    %% Connections with a process that holds more than this, the largest first.
+    %% Returns the connections with a process that holds more than this, the largest first.
     Above = fun(Pids, Size, Most) ->
         Sizes = [{Held(Pid, Size, Most), Pid} || Pid <- Pids, lists:member(Kind(Pid), Kinds)],
         Largest = lists:reverse(lists:sort([{Bytes, Connection(Pid)} || {Bytes, Pid} <- Sizes, Bytes > Most])),

@@ -7,7 +7,7 @@
 %% This script restarts one broker of such a cluster: the one that is separated from most peers, and of several, the one
 %% with the last name. It waits until all these peers answer, because a broker cannot rejoin peers that it cannot reach.
 spawn(fun() ->
-    %% [{Node, the peers that it considers partitioned}], for each broker that runs.
+    %% Returns [{Node, the peers that it considers partitioned}] for each running broker.
     Look = fun() -> rabbit_node_monitor:partitions(mnesia:system_info(db_nodes)) end,
     Loser = fun(Views) ->
         case lists:reverse(lists:sort([{length(Peers), Node, Peers} || {Node, [_ | _] = Peers} <- Views])) of

@@ -48,7 +48,7 @@ boot() ->
     end,
     rabbit:boot().
 
-%% The boot step. Checks the interceptors again, because those in rabbitmq.conf replace the ones that boot() set.
+%% The boot step. Checks the interceptors again, because rabbitmq.conf may have replaced those that boot() set.
 stamp() ->
     ok = rabbit_registry:register(channel_interceptor, <<"stamp-arrival">>, ?MODULE),
     case built_in() of
@@ -62,7 +62,8 @@ stamp() ->
             ok
     end.
 
-%% The setting that lists RabbitMQ's own interceptors, and the entry that stamps messages; none: it has no such setting.
+%% Returns the setting that lists RabbitMQ's own interceptors, and the entry that stamps messages; `none` if RabbitMQ
+%% has no such setting.
 built_in() ->
     case {exists(rabbit_msg_interceptor_timestamp), exists(rabbit_message_interceptor)} of
         {true, _} -> % 4.2
@@ -84,7 +85,7 @@ exists(Module) ->
 description() ->
     [{description, <<"Stamps observations with the time of their arrival, and drops harmful properties">>}].
 
-%% The state of a channel: whether it is to stamp.
+%% The state of a channel says whether this module stamps its messages.
 init(_Channel) ->
     built_in() =:= none.
 

@@ -10,7 +10,7 @@ spawn(fun() ->
     State = fun(Node) -> rpc:call(Node, sys, get_state, [global_name_server], 5000) end,
     Known = fun(Node) -> element(3, State(Node)) end,
     Syncers = fun() -> element(6, State(node())) end,
-    %% {{Kind, Peer}, Value}: the entries that `global` keeps about a peer until both are synchronized.
+    %% {{Kind, Peer}, Value}: what `global` remembers about a peer until both are synchronized.
     Notes = fun() ->
         {dictionary, Dictionary} = process_info(whereis(global_name_server), dictionary),
         [Note || {{Kind, _}, _} = Note <- Dictionary, lists:member(Kind, [pre_connect, sync_tag_his, sync_tag_my])]

@@ -14,7 +14,7 @@ spawn(fun() ->
     Workers = <<"ir.workers">>,
     Rejected = <<"ir.rejected">>,
     Window = 64,           % messages; a worker prefetches no more than this from a suspected queue
-    Bytes = 64 * 1048576,  % of their bodies
+    Bytes = 64 * 1048576,  % limit for their bodies together
     Large = 2 * 1048576,   % properties above this are too large for a worker (broker/connection.c)
 
     Open = fun() ->
@@ -54,7 +54,7 @@ spawn(fun() ->
             case Text(Bytes) of Short when byte_size(Short) =< 255 -> Short; _TooLong -> undefined end;
         (_None) -> undefined
     end,
-    %% If the text would make a frame too large, the original bytes are used.
+    %% Keeps the original bytes if the legible text would make a frame too large.
     Whole = fun(Key) ->
         case Text(Key) of Shown when byte_size(Shown) =< 100000 -> Shown; _TooLong -> Key end
     end,
@@ -96,7 +96,8 @@ spawn(fun() ->
                                            undefined, undefined, undefined, undefined, undefined, undefined, undefined},
                                 <<"took ", Number/binary, " ", Shown/binary>>})
     end,
-    %% Reads until the window is full or no more messages come. The first one comes when the worker has stopped consuming.
+    %% Reads until the window is full or no more messages come. The first message comes after the worker has stopped
+    %% consuming.
     Look = fun Look(Channel, Number, Kept, Held, Wait) when Kept < Window, Held < Bytes ->
             receive
                 {{'basic.deliver', _, _, _, _, _} = Deliver, {amqp_msg, Properties, Body}} ->
@@ -129,7 +130,7 @@ spawn(fun() ->
             amqp_connection:close(Connection)
         end
     end,
-    %% Runs in a separate process, so that its mailbox is discarded, however it ends.
+    %% Runs in a separate process, whose mailbox is discarded when it ends, for whatever reason.
     Begin = fun(Number) ->
         case LedHere(<<"ir.observations.", Number/binary>>) of
             true ->
@@ -143,7 +144,7 @@ spawn(fun() ->
                 ok
         end
     end,
-    %% Drops requests for the same partition that arrived during the last run, which already served them.
+    %% Drops requests for the same partition that arrived during the last run. That run has served them, too.
     Forget = fun Forget(Number) ->
         receive
             {{'basic.deliver', _, _, _, _, _}, {amqp_msg, _, <<"aside ", Same/binary>>}} when Same =:= Number ->

@@ -58,7 +58,7 @@ typedef struct ir_revision {
     ir_id_t superseded;           /* a revision, or the observation itself if it had none */
 } ir_revision_t;
 
-/* Whether a message is set aside. Stages skip such messages in this batch. */
+/* Whether a message is set aside. A stage skips messages that are set aside. */
 typedef enum ir_aside {
     IR_ASIDE_NOT,
     IR_ASIDE_NEWLY, /* set by the current stage; undone if the stage must retry */

@@ -54,8 +54,8 @@ typedef struct ir_worker {
     size_t n_parked;
     uint32_t next_aside;
     uint32_t held[IR_PARTITIONS_MAX]; /* number of set-aside messages per partition */
-    int64_t told_ns; /* limit on log lines about motes in doubt: the current second, and its number
-                      * of lines */
+    int64_t told_ns; /* limit for log lines about motes in doubt: the current second, and the number
+                      * of lines in it */
     unsigned told;
 
     ir_worker_phase_t phase;

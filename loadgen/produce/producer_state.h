@@ -60,7 +60,7 @@ struct ir_producer {
     uint64_t next; /* number of the next message */
     ir_source_message_t message;
     bool loaded;        /* `message` holds the next message */
-    bool full;          /* the window was full and has not drained enough yet */
+    bool full;          /* the window was full, and has not drained enough to send again */
     int64_t blocked_ns; /* since when the tracker has had no room; 0: it has room */
     ir_lateness_t lateness;
     ir_id_t *observation_ids;

@@ -62,7 +62,7 @@ ir_status_t ir_feature_build(const ir_builder_t *builder, ir_node_t *node,
 /* The limits of a node that is the object of ir:limits. */
 ir_status_t ir_limits_build(const ir_builder_t *builder, ir_node_t *node, ir_limits_t *limits);
 
-/* Whether the test has limits; whether any test has. */
+/* Whether this test has limits, and whether any test has limits. */
 bool ir_limits_has(const ir_limits_t *limits, ir_test_t test);
 bool ir_limits_given(const ir_limits_t *limits);
 

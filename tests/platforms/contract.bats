@@ -29,7 +29,7 @@ has_pipeline() {
     [[ $IR_TEST_ROLES == *broker* && $IR_TEST_ROLES == *worker* ]]
 }
 
-# Sends the first messages of the real data, as many as asked, to the guest `one`.
+# Sends this number of messages of the real data to the guest `one`.
 send() { # MESSAGES WORDS…
     local messages=$1 address
     shift
@@ -47,7 +47,7 @@ stored() { # GUEST
             --settings="${RIVER_ROOT-}/etc/river/services/worker/river.conf"' | value "it['documents']['observations']"
 }
 
-# Prints the size of the cluster of a guest's broker.
+# Prints the number of brokers in the cluster of a guest's broker.
 brokers_with() { # GUEST
     ir exec "$platform" "$1" bash -c '. "${RIVER_ROOT-}/etc/river/guest.conf" &&
         HOME=${RIVER_ROOT-}/var/lib/river/broker /usr/lib/rabbitmq/bin/rabbitmqctl --longnames \
@@ -207,7 +207,7 @@ brokers_with() { # GUEST
     ir stop "$platform" one
 }
 
-# Leaves messages in the queues of `one` and stops it. `before` is the number of stored messages.
+# Leaves messages in the queues of `one` and stops it. `before` is then the number of stored messages.
 wait_in_queue() {
     ir boot "$platform" one
     before=$(stored one)
@@ -216,8 +216,8 @@ wait_in_queue() {
     ir stop "$platform" one
 }
 
-# The copy has the stored data, but its broker does not belong to the source's cluster. Waiting messages are delivered
-# only at the source.
+# The copy has the stored data, but its broker is not part of the source's cluster. Messages that wait in the queues are
+# delivered only by the source.
 alone_with_a_copy() {
     [[ $(brokers_with twin) == 1 && $(brokers_with one) == 1 ]]
     for _ in $(seq 60); do

@@ -1,12 +1,12 @@
-# What the tests of the platforms share: a lab of their own below out/, in a network namespace of its own,
-# with the kept appliances of the project; and a look for what is left afterwards.
+# Shared by the tests of the platforms: a lab of their own below out/, in a network namespace of its own, with the
+# project's stored appliances. Also a check that nothing is left afterwards.
 #
 # shellcheck shell=bash
 project=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 platform=${IR_TEST_PLATFORM:-bare}
 kind=${IR_TEST_KIND:-}
 
-# Not in bats' own folder, which is closed to others: unprivileged containers must reach their roots.
+# Not in the folder of bats, which other users cannot enter: unprivileged containers must reach their root filesystems.
 export IR_LAB=$project/out/test-platforms/$platform-${kind:-any}
 export IR_LAB_NETNS=ir-test-$platform-${kind:-any}
 export IR_IMAGES=${IR_IMAGES:-$project/out/lab/images}
@@ -15,7 +15,7 @@ ir() { # VERB WORDS…
     "$project/platforms/ir-platform" "$@"
 }
 
-# Runs a verb, tells how long it took, and fails when it fails.
+# Runs a verb and prints how long it took. Fails if the verb fails.
 timed() { # VERB WORDS…
     local begin end
     begin=$(date +%s%N)
@@ -30,12 +30,12 @@ provision() { # NAME WORDS…
     timed provision "$platform" "$name" ${kind:+--kind "$kind"} "$@"
 }
 
-# One value of a JSON text on standard input, by a Python expression over `it`.
+# Prints a value of the JSON text on standard input, which a Python expression over `it` selects.
 value() { # EXPRESSION
     python3 -c 'import json, sys; it = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"
 }
 
-# A property of the platform's recipe, by a Python expression over `it`.
+# Prints a property of the platform's recipe, which a Python expression over `it` selects.
 recipe() { # EXPRESSION
     PYTHONPATH=$project python3 -B -c 'import sys
 from platforms.lab import registry
@@ -47,7 +47,7 @@ prefix() {
     PYTHONPATH=$project python3 -B -c 'from platforms.lab import Lab; print(Lab().prefix)'
 }
 
-# Fails, and says what, when something of the lab is still there.
+# Fails if something of the lab is left, and prints what it is.
 no_residue() {
     local name left=()
     name=$(prefix)
@@ -66,7 +66,7 @@ no_residue() {
     fi
 }
 
-# Processes that name the lab in their command line or work below it, other than the tests' own.
+# Prints the processes that name the lab in their command line or work in a folder of it, except those of the tests.
 processes_of_lab() {
     local folder
     for folder in /proc/[0-9]*; do
@@ -77,12 +77,12 @@ processes_of_lab() {
     done
 }
 
-# Starts a verb, sends it a signal after a while, and waits for its end. Its exit status is in `ended`.
+# Starts a verb, sends it a signal after a while, and waits until it ends. Its exit status is then in `ended`.
 interrupted() { # SIGNAL SECONDS VERB WORDS…
     signalled "sleep $2" "$1" "${@:3}"
 }
 
-# The same when a process is there whose command fits a pattern, or the verb has ended.
+# The same, but sends the signal as soon as a process exists whose command matches a pattern, or the verb has ended.
 interrupted_at() { # SIGNAL PATTERN VERB WORDS…
     signalled "until_there $2" "$1" "${@:3}"
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# Live migration of a KVM guest between two libvirtd in two network namespaces, which a veth pair joins: with shared
-# storage, home again, and with the disk copied to a "host" with separate folders. Slow under emulation.
+# Live migration of a KVM guest between two libvirtd, each in its own network namespace; a veth pair connects the
+# namespaces. The guest moves with shared storage, moves back, and moves with its disk copied to a "host" with separate
+# folders. Slow under emulation.
 
 bats_require_minimum_version 1.5.0
 
@@ -25,7 +26,7 @@ setup() {
     load helpers.bash
 }
 
-# The other host's network: a bridge with the lab's name, on the same segment.
+# The network of the other host: a bridge with the same name as the lab's, on the same segment.
 join_namespaces() {
     local bridge
     bridge=$(prefix)-br
@@ -38,7 +39,7 @@ join_namespaces() {
     ip -n "$IR_LAB_NETNS" link set wire1 master "$bridge" up
 }
 
-# Starts a libvirtd in that namespace. It sees the lab's guests, or with FOLDER that folder instead.
+# Starts a libvirtd in that namespace. It uses the lab's folder of guests or, if given, FOLDER in its place.
 other_daemon() { # start|stop|remove [FOLDER]
     local over=${2:-$IR_LAB/guests}
     mkdir -p "$over" "$IR_LAB/guests"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# Tuning profiles of KVM guests: the values in effect are checked once more by other means: QEMU's command line, its
-# threads in /proc, the control group's files, the live domain's XML. A guest for each of three sets of profiles.
+# Tuning profiles of KVM guests. The values in effect are checked once more by independent means: QEMU's command line,
+# its threads in /proc, the files of the control group, and the XML of the running domain. There is one guest for each
+# of three sets of profiles.
 
 bats_require_minimum_version 1.5.0
 
@@ -15,7 +16,7 @@ teardown() {
     no_residue
 }
 
-# A running guest with profiles. Sets name, xml, pid, group (its folder below each controller's), command.
+# Starts a guest with profiles. Sets name, xml, pid, group (its folder below that of each controller) and command.
 guest_with() { # PROFILES WORDS…
     local profiles=$1
     shift
@@ -41,7 +42,7 @@ in_xml() { # XPATH
     [[ $(xmllint --xpath "count($1)" "$xml") != 0 ]]
 }
 
-# The content of a control group's file, of either version.
+# Prints the content of a file of the control group, with cgroup v1 or v2.
 limit_of() { # CONTROLLER V1-FILE V2-FILE
     local folder
     folder=$(awk -v name=",$1," '$3 == "cgroup" && index("," $4 ",", name) { print $2; exit }' /proc/self/mounts)

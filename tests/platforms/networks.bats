@@ -30,7 +30,7 @@ pair_on() { # NETWORK
         provision "$each" --network "$1"
         ir boot "$platform" "$each"
     done
-    # The ssh server is not one of the roles, so a guest may be ready before it.
+    # A guest may be ready before its ssh server, which is not one of the roles.
     # shellcheck disable=SC2016 # it is the guest's shell's
     ir exec "$platform" two bash -c 'for ((try = 0; try < 100; try++)); do
             : <>/dev/tcp/127.0.0.1/22 && exit

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Tuning profiles on platforms that share the host's kernel (IR_TEST_PLATFORM, IR_TEST_KIND): the values in effect are
-# read once more by other means: files of /proc and of the cgroups, tc. One guest after another.
+# Tuning profiles on platforms that share the host's kernel (IR_TEST_PLATFORM, IR_TEST_KIND). The values in effect are
+# checked once more by independent means: files of /proc and of the control groups, and tc. One guest after another.
 
 bats_require_minimum_version 1.5.0
 
@@ -19,7 +19,7 @@ teardown() {
     ir destroy --all
 }
 
-# Starts a guest with a profile; the output of `facts` is in `facts`.
+# Starts a guest with a profile. The output of `facts` is then in the variable `facts`.
 guest_with() { # PROFILE ROLES
     provision one --profile "$1" --roles "$2"
     ir boot "$platform" one
@@ -29,7 +29,7 @@ guest_with() { # PROFILE ROLES
     [[ $(value "all(row['agrees'] for row in it['tuning'])" <<<"$facts") == True ]]
 }
 
-# The guest's folder in the hierarchy of a controller, of either version.
+# Prints the guest's folder in the hierarchy of a controller, with cgroup v1 or v2.
 group() { # CONTROLLER
     local root
     root=$(awk -v name=",$1," '$3 == "cgroup" && index("," $4 ",", name) { print $2; exit }' /proc/self/mounts)
@@ -37,7 +37,7 @@ group() { # CONTROLLER
     echo "$root/$(prefix)-$platform/one"
 }
 
-# Prints the host's ids of the guest's processes with this name.
+# Prints the process ids, as the host sees them, of the guest's processes with this name.
 processes() { # NAME
     local id folder
     folder=$(group cpu)
@@ -134,7 +134,8 @@ refused() { # PROFILE
 @test "net-shaping: tbf at both ends" {
     [[ $(recipe "'network.rate' in it.knobs") == True ]] || skip "bare metal shares the host's interfaces"
     guest_with net-shaping ""
-    # The first process with a network of its own: the group of a Podman container begins with processes of the host.
+    # Finds the first process with a network of its own. (The group of a Podman container also contains processes of the
+    # host.)
     init=$(find "$(group cpu)" -name cgroup.procs -exec cat {} + | while read -r each; do
         [[ $(readlink "/proc/$each/ns/net") == "$(readlink /proc/self/ns/net)" ]] || { echo "$each" && break; }
     done)

@@ -50,7 +50,7 @@
 #define IR_MONGODB_DOCUMENT_MAX (16U * 1024 * 1024)
 
 typedef struct ir_mongodb {
-    bool earlier; /* made before `meta` existed; can only be read */
+    bool earlier; /* made before `meta` existed, so it can only be read */
     mongoc_uri_t *uri;
     mongoc_client_t *client;
     char *database;

@@ -27,10 +27,11 @@ typedef struct ir_nquads {
     int64_t claims_seen;
     ir_seal_request_t seals;
     ir_file_presence_t place; /* the directory */
-    bool lost;                /* it was set up, and has not been opened (again) since then */
+    bool lost;                /* the directory was set up before, and this program has not opened it
+                               * since then */
     uint64_t stored;          /* picks since the directory was opened */
     int64_t since_ns;
-    unsigned wary; /* number of further puts that must look up everything */
+    unsigned wary; /* number of puts that must still look up everything */
     ir_segment_t *segment;
     ir_segments_t *segments;
     ir_buffer_t lines;
