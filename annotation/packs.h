@@ -20,7 +20,7 @@ void ir_packs_free(ir_packs_t *packs);
 
 typedef struct ir_pack_text {
     ir_view_t text;     /* without the last LF or CR LF; valid until the next call */
-    unsigned long line; /* its first line, from 1 */
+    unsigned long line; /* number of its first line, from 1 */
     bool too_long;      /* `text` is empty */
 } ir_pack_text_t;
 

@@ -25,11 +25,11 @@ typedef struct ir_confirm {
 typedef struct ir_confirms {
     uint64_t next;  /* the number of the next message */
     uint64_t open;  /* published but not answered */
-    uint64_t bytes; /* of the open ones */
+    uint64_t bytes; /* sum of the sizes of open messages */
     uint16_t oldest, newest;
     uint16_t free; /* list of entries that were freed; entries from `used` on were never used */
     uint16_t used;
-    uint16_t heads[IR_CONFIRMS_WINDOW]; /* by the low bits of the number */
+    uint16_t heads[IR_CONFIRMS_WINDOW]; /* heads of the lists, by the low bits of the number */
     ir_confirm_t places[IR_CONFIRMS_WINDOW];
 } ir_confirms_t;
 

@@ -21,7 +21,7 @@ typedef struct ir_consumer_lane {
     ir_consumer_t *consumer;
     ir_link_t *link;
     unsigned first, count; /* its partitions */
-    int64_t up_ns;         /* when it was established; 0: it is down */
+    int64_t up_ns;         /* when the connection was established; 0: it is down */
     unsigned breaks;       /* number of consecutive breaks by a protocol error soon after
                             * connecting */
 } ir_consumer_lane_t;
@@ -43,7 +43,7 @@ struct ir_consumer {
                            * established */
     bool keeps_timestamp; /* whether the broker keeps the property timestamp of senders */
     unsigned passed;      /* deliveries passed on in this turn */
-    int64_t turn_ns;      /* when it began */
+    int64_t turn_ns;      /* when the turn of the loop began */
     int64_t complete_ns;  /* when all partitions were last consumed; 0: not on this connection */
     bool was_ready;
     uint64_t losses, missing;
@@ -99,6 +99,7 @@ bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons);
 
 unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */
 unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
-unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* not known to be consumed */
+unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* not consumed, as far as is
+                                                                 * known */
 
 #endif

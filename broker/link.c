@@ -40,7 +40,7 @@ struct ir_link {
     ir_error_t error;
     ir_backoff_t backoff;
 
-    struct event *readable; /* on the connection's socket */
+    struct event *readable; /* event of the connection's socket */
     struct event *soon;     /* frames are left to be read, or the connection failed */
     struct event *heartbeat;
     struct event *wait; /* back-off */

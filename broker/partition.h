@@ -37,7 +37,7 @@ typedef struct ir_partition {
     bool missing;         /* the queue did not exist: declare it again at the next attempt */
     bool suspect;         /* its queue did not answer: do not acquire it until a trial succeeds */
     uint64_t outstanding; /* messages passed on but not acknowledged */
-    int64_t asked_ns;     /* when OPENING or CLOSING began */
+    int64_t asked_ns;     /* when it became OPENING or CLOSING */
     int64_t due_ns;
     unsigned failures; /* number of losses since it was last held */
     ir_backoff_t backoff;

@@ -36,7 +36,7 @@ struct ir_presence {
     ir_membership_t *membership;
     ir_assembly_t assembly;
     ir_watch_t watch;
-    char queue[IR_SHORT_TEXT]; /* of this connection */
+    char queue[IR_SHORT_TEXT]; /* the queue of this connection */
     const char *name;
     int64_t announce_ns;
     ir_presence_events_t events;

@@ -37,7 +37,7 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
                                   ir_error_t *error);
 
 /* Codes with which a broker closes a channel or a connection (AMQP 0-9-1, reply codes). */
-#define IR_CLOSED_FORCED 320 /* it shuts down, or an operator closed the connection */
+#define IR_CLOSED_FORCED 320 /* the broker shuts down, or an operator closed the connection */
 #define IR_CLOSED_ACCESS_REFUSED 403
 
 /* After RETRY: the code with which the broker closed the channel or the connection; 0 if it did

@@ -24,7 +24,7 @@
 typedef struct ir_size_bound {
     size_t taken;     /* a size that the broker accepted */
     size_t most;      /* the broker's limit; 0: unknown */
-    int64_t tried_ns; /* when it was learned; the limit may be raised later */
+    int64_t tried_ns; /* when the limit was learned; it may be raised later */
 } ir_size_bound_t;
 
 /* Tries options->trial_bytes unless the result is known. Blocks; each step takes at most the

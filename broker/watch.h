@@ -31,7 +31,7 @@ typedef struct ir_watch {
     const ir_topology_t *topology;
     ir_watch_state_t state;
     int64_t turned_ns;     /* time of the last check */
-    int64_t not_before_ns; /* after a refusal */
+    int64_t not_before_ns; /* earliest next request after a refusal */
     ir_partition_set_t
         mine; /* partitions whose queues are maintained; with partition 0, also shared objects */
     unsigned asked, answered; /* ASKING: positions in the list of maintained objects */

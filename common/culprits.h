@@ -18,14 +18,14 @@
 
 typedef struct ir_culprit {
     char name[IR_CULPRIT_SIZE];
-    uint64_t count;  /* since the start */
-    uint64_t recent; /* since the last log line */
+    uint64_t count;  /* number since the start */
+    uint64_t recent; /* number since the last log line */
     ir_metric_t *metric;
 } ir_culprit_t;
 
 typedef struct ir_culprits {
     ir_culprit_t places[IR_CULPRITS_MOST];
-    uint64_t recent;   /* of all motes, since the last log line */
+    uint64_t recent;   /* sum for all motes since the last log line */
     int64_t logged_ns; /* monotonic */
 } ir_culprits_t;
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define LINE_SIZE 1024
-#define TIME_DIGITS 3 /* of a second */
+#define TIME_DIGITS 3 /* decimal places of a second */
 
 static const char *const level_texts[] = {"error", "warn", "info", "debug"};
 

@@ -29,7 +29,7 @@ ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const 
 /* A row of a table of series: where the struct of a program's metrics keeps the series, and the
  * arguments of ir_metrics_add. */
 typedef struct ir_metric_row {
-    size_t offset; /* of an ir_metric_t * */
+    size_t offset; /* offset of an ir_metric_t * */
     ir_metric_kind_t kind;
     const char *name, *labels, *help;
 } ir_metric_row_t;

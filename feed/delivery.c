@@ -33,7 +33,7 @@ struct ir_feed_delivery {
     char **keys;           /* "ir.MOTE" */
     size_t n_keys;
     ir_delivery_counts_t counts;
-    ir_error_t error; /* of a denial */
+    ir_error_t error; /* the error if the target denies everything */
 };
 
 /* ---- answers ---- */

@@ -19,8 +19,8 @@ typedef struct ir_uplink_kind ir_uplink_kind_t;
 typedef struct ir_input_format {
     const char *name;
     const ir_uplink_kind_t *uplink; /* NULL: a table */
-    ir_dialect_t dialect;           /* of a table; csv: from the mapping */
-    char comment;                   /* rows that begin with it are skipped; 0: none */
+    ir_dialect_t dialect;           /* how a table is written; csv: from the mapping */
+    char comment;                   /* rows that begin with this character are skipped; 0: none */
     unsigned head_rows,
         name_row;      /* number of head rows, and which one has the names; csv: from the mapping */
     const char *first; /* required first field of the head, or NULL */

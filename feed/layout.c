@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_SIZE 240 /* of the columns' names in a message */
+#define COLUMNS_SIZE 240 /* room for the names of columns in a message */
 
 bool ir_layout_fits(const char *pattern, const char *name) {
     const char *star = NULL; /* the last '*' of the pattern, and the end of the text that it matches

@@ -22,7 +22,7 @@ typedef struct ir_layout {
     size_t time, time_of_day, zone, mote;
     ir_layout_value_t *values;
     size_t n_values;
-    char **names; /* of all columns, UTF-8 */
+    char **names; /* names of all columns, UTF-8 */
     size_t n_names;
     size_t n_needed; /* minimum number of fields in a row */
 } ir_layout_t;

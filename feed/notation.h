@@ -16,7 +16,7 @@ typedef enum ir_thousands {
     IR_THOUSANDS_NONE,
     IR_THOUSANDS_POINT,
     IR_THOUSANDS_COMMA,
-    IR_THOUSANDS_SPACE,     /* also the no-break and thin spaces of Unicode */
+    IR_THOUSANDS_SPACE,     /* includes the no-break and thin spaces of Unicode */
     IR_THOUSANDS_APOSTROPHE /* also U+2019 */
 } ir_thousands_t;
 

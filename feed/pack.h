@@ -22,10 +22,10 @@ typedef struct ir_pack {
     ir_view_t mote, body;
     int64_t time_ns;
     const ir_input_t *input;
-    ir_row_place_t begin; /* of its first row */
-    ir_row_place_t head;  /* in force there */
+    ir_row_place_t begin; /* place of its first row */
+    ir_row_place_t head;  /* place of the header rows that apply to it */
     size_t notes;         /* the number of the input's notes before its first row */
-    bool given;           /* to a sender */
+    bool given;           /* passed to a sender */
     bool settled;         /* it has a final answer, now or from an earlier run */
 } ir_pack_t;
 

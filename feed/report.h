@@ -10,13 +10,13 @@
 #define IR_REPORT_LINES_MAX 1000
 
 typedef struct ir_report {
-    const char *path;   /* of the file at hand */
+    const char *path;   /* path of the current file */
     uint64_t line;      /* … and the row */
     uint64_t told;      /* rows up to this line were read before and are not reported again */
-    bool printed;       /* on standard output */
+    bool printed;       /* print to standard output, not to the log */
     bool out_of_memory; /* out of memory: the current row is not reported and does not count as read
                          */
-    uint64_t named;     /* of the file at hand */
+    uint64_t named;     /* number of lines already reported for the current file */
     uint64_t unusable;  /* unusable rows and values of all files */
 } ir_report_t;
 

@@ -15,7 +15,7 @@ typedef struct ir_row_reader {
     ir_encoding_t *encoding;
     ir_zones_t *zones;
     const ir_layout_t *layout;
-    ir_buffer_t text; /* of one field, in UTF-8 */
+    ir_buffer_t text; /* text of one field, in UTF-8 */
 } ir_row_reader_t;
 
 /* False if the row has nothing usable; the reason is reported, unless all its values are missing.

@@ -23,8 +23,8 @@
 typedef struct ir_feed_line {
     ir_round_t *round;
     ir_feed_subscription_t *subscription; /* or NULL */
-    char *folder;                         /* of its spool, or NULL */
-    int64_t look_ns;                      /* when to check its files again */
+    char *folder;                         /* folder of the spool, or NULL */
+    int64_t look_ns;                      /* when to check the files again */
     bool idle;                            /* at the last check, nothing was left to do */
 } ir_feed_line_t;
 

@@ -21,7 +21,7 @@ struct ir_spool {
     char *folder;
     int folder_fd, fd;
     int64_t limit, used, segment_size;
-    uint64_t number; /* of the segment */
+    uint64_t number; /* number of the current segment */
     bool dirty, failed;
     ir_buffer_t line;
 };

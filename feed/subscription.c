@@ -19,7 +19,7 @@
 #define LONGEST_BACKOFF_NS (30 * IR_SECOND_NS)
 #define LOG_EVERY_NS (30 * IR_SECOND_NS)
 #define ID_SIZE 128
-#define REFUSED_QOS 0x80 /* in a SUBACK */
+#define REFUSED_QOS 0x80 /* the code for a refusal in a SUBACK */
 
 struct ir_feed_subscription {
     ir_mqtt_client_t client; /* first: the library's context */
@@ -33,8 +33,8 @@ struct ir_feed_subscription {
     atomic_bool gave_up; /* once set, `failure` does not change */
     ir_error_t failure;
     bool subscribed, refused;
-    bool taken;         /* it was subscribed once */
-    ir_status_t status; /* of the last message */
+    bool taken;         /* the broker has accepted the subscription once */
+    ir_status_t status; /* result of writing the last message */
     ir_error_t error;
     int64_t logged_ns;
 };

@@ -12,7 +12,7 @@
 
 typedef struct ir_track {
     bool timed;
-    int64_t wall_ns, time_ns; /* of the last row */
+    int64_t wall_ns, time_ns; /* times of the last row: local, and UTC */
     int run;                  /* -2 … 2: how many consecutive rows went back or forward in time */
     int64_t step_ns;          /* from the previous time to the last one; 0: there is no previous
                                * one */

@@ -8,8 +8,8 @@
 #define IR_FEED_UPLINK_KIND_H
 
 typedef struct ir_uplink_kind {
-    const char *topic; /* of all devices' uplinks */
-    int qos;           /* that the server offers */
+    const char *topic; /* topic of the uplinks of all devices */
+    int qos;           /* the QoS that the server offers */
     /* Paths in the object, separated by dots; the first existing one is used. */
     const char *ids[3]; /* possible names for the mote's column, terminated by NULL */
     const char *times[3];

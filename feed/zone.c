@@ -15,7 +15,7 @@
 #define NAME_MAX_SIZE 64
 #define HOUR_S 3600
 #define MINUTE_S 60
-#define OFFSET_MAX_S (26 * HOUR_S) /* of any zone, with room */
+#define OFFSET_MAX_S (26 * HOUR_S) /* larger than the offset of any zone */
 
 struct ir_zone {
     char *name;

@@ -11,7 +11,7 @@ typedef struct ir_bounds {
     size_t body_bytes;   /* the connection is closed after at most twice this time */
     size_t memory_bytes; /* memory of all unfinished requests together */
     int64_t header_ns, body_ns, idle_ns;
-    int64_t answer_ns; /* from the end of a request until its answer was written */
+    int64_t answer_ns; /* limit from the end of a request until its answer is written */
 } ir_bounds_t;
 
 #endif

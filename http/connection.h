@@ -52,7 +52,7 @@ typedef struct ir_connection {
     int64_t since_ns;
     size_t received; /* bytes of the request in memory */
     size_t lines, header_size;
-    size_t line_size; /* of the current, incomplete line */
+    size_t line_size; /* bytes of the current, incomplete line */
     char line_last;
     struct ir_request request;
     /* the library's callbacks, while lingering */
@@ -73,7 +73,7 @@ struct ir_connections {
     struct event *soon, *tick;
     struct ir_connection_list lists[IR_PHASE_COUNT];
     size_t counts[IR_PHASE_COUNT];
-    size_t count, received; /* without those that are gone */
+    size_t count, received; /* without connections that are already closed */
     ir_connection_t **by_descriptor;
     size_t n_descriptors;
     bool closing, paused;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define PAIR_SIZE 1024 /* of "MOTE:TOKEN" in base64 */
+#define PAIR_SIZE 1024 /* room for "MOTE:TOKEN" in base64 */
 
 /* A mote's id may contain colons; a token does not. */
 static ir_account_t *find_pair(const ir_tokens_t *tokens, ir_view_t pair) {

@@ -22,7 +22,7 @@ struct ir_decoder {
     size_t mote_most;
     struct decoding_list waiting; /* ordered by turn; within a turn by arrival */
     size_t count;
-    uint64_t turn;          /* of the last request passed to the thread */
+    uint64_t turn;          /* the turn of the last request passed to the thread */
     ir_decoding_t *handed;  /* passed to the thread, until it is collected */
     ir_ring_t *todo, *done; /* of ir_decoding_t */
     pthread_t thread;

@@ -23,7 +23,7 @@ typedef struct ir_decoder ir_decoder_t;
 typedef struct ir_decoding {
     TAILQ_ENTRY(ir_decoding) place;
     void *context;               /* the owner's request; NULL: nobody waits for it any more */
-    ir_submission_input_t input; /* its texts are copies; only the thread uses the body */
+    ir_submission_input_t input; /* a copy with its own texts; only the thread uses the body */
     struct evbuffer *body;
     uint64_t turn;
     int64_t since_ns; /* monotonic, when it was added */

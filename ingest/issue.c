@@ -26,8 +26,8 @@ typedef struct issue {
     ir_arena_t *arena;
     ir_name_table_t known; /* with --issue-missing: the motes that have a token already */
     ir_name_table_t named; /* the motes that get a token */
-    ir_buffer_t tokens;    /* for the caller */
-    ir_buffer_t hashes;    /* for the file */
+    ir_buffer_t tokens;    /* lines for the caller */
+    ir_buffer_t hashes;    /* lines for the file */
     bool out_of_memory;
 } issue_t;
 

@@ -17,7 +17,7 @@
 /* A connection that only waits for answers. */
 typedef struct ir_outlet_aside {
     ir_publisher_t *publisher;
-    int64_t end_ns; /* when it must end; 0: only when everything is answered */
+    int64_t end_ns; /* when the connection must end; 0: when everything is answered */
 } ir_outlet_aside_t;
 
 struct ir_outlet {
@@ -30,7 +30,7 @@ struct ir_outlet {
     bool started;
     atomic_size_t under_way; /* passed in and not yet collected */
 
-    pthread_mutex_t lock; /* of the last error */
+    pthread_mutex_t lock; /* protects the last error */
     char fault[sizeof(((ir_error_t *)0)->text)];
     atomic_int state;
     atomic_uint_fast64_t connections;
@@ -41,7 +41,7 @@ struct ir_outlet {
     ir_outlet_aside_t asides[IR_OUTLET_ASIDES]; /* the oldest first */
     size_t n_asides;
     ir_outlet_window_t *window;
-    int64_t answered_ns; /* when the last answer came */
+    int64_t answered_ns; /* when the last answer arrived */
     bool admits;         /* the next message is taken from a new shipment, not from a partly sent
                           * one */
     int64_t turned_ns;   /* when the last turn began */

@@ -28,8 +28,8 @@ typedef struct ir_shipment_message {
 } ir_shipment_message_t;
 
 typedef struct ir_shipment {
-    void *context;    /* for the loop; the outlet's thread does not use it */
-    int64_t since_ns; /* when its request was complete */
+    void *context;    /* belongs to the loop; the outlet's thread does not use it */
+    int64_t since_ns; /* when the request was complete */
     size_t bytes;     /* of memory */
     ir_media_t media;
     ir_view_t routing_key;

@@ -49,9 +49,9 @@ typedef struct ir_gateway {
     ir_registry_t *registry; /* NULL: none */
     ir_reload_t *registry_reload;
     ir_submission_reader_t *reader;
-    ir_submission_t submission; /* of the request that the loop is decoding */
+    ir_submission_t submission; /* content of the request that the loop is decoding */
     ir_decoder_t *decoder;      /* reads the others */
-    int64_t last_arrival_ns;    /* of the last pack */
+    int64_t last_arrival_ns;    /* arrival of the last pack */
 
     struct event_base *base;
     struct event *on_sent, *on_read, *on_settled, *on_tick, *on_hup, *on_term, *on_int;

@@ -20,8 +20,8 @@ enum { ACCEPTED = 202, BAD = 400, FORBIDDEN = 403, TOO_LARGE = 413, UNSUPPORTED 
 
 struct ir_submission_reader {
     ir_submission_limits_t limits;
-    ir_arena_t *packs;   /* of the whole request */
-    ir_arena_t *records; /* of one pack */
+    ir_arena_t *packs;   /* memory for the whole request */
+    ir_arena_t *records; /* memory for one pack */
     ir_buffer_t expanded;
 };
 

@@ -23,7 +23,7 @@ typedef struct ir_submission_limits {
     ir_senml_limits_t senml;
     size_t body_bytes;     /* as received */
     size_t expanded_bytes; /* decompressed */
-    size_t packs;          /* in one request */
+    size_t packs;          /* limit for the packs of one request */
 } ir_submission_limits_t;
 
 /* A request as received over HTTP. Texts are NULL for missing headers. */

@@ -23,7 +23,7 @@ typedef struct ir_account {
     const char *mote;
     ir_bucket_t bucket;
     size_t decoding; /* number of its requests in the decoder (ingest/decoder.h) */
-    uint64_t turn;   /* of the last of these requests */
+    uint64_t turn;   /* the turn of the last of these requests */
 } ir_account_t;
 
 typedef struct ir_tokens ir_tokens_t;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define KEY_MAX 255 /* of a routing key (AMQP 0-9-1) */
+#define KEY_MAX 255 /* limit for a routing key (AMQP 0-9-1) */
 #define OVERTAKEN_NS (250 * IR_MILLISECOND_NS)
 #define FIRST_MESSAGES 16 /* limit of a mote's open messages before the first answer */
 #define LEFT_BEHIND_NS (100 * IR_MILLISECOND_NS)
@@ -16,9 +16,9 @@
 /* A mote with open messages or with a shipment that is not completely sent. */
 typedef struct mote {
     LIST_ENTRY(mote) chain; /* next mote with the same hash, or next free one */
-    TAILQ_ENTRY(mote) turn; /* in `ready` or `held` while something is unsent */
+    TAILQ_ENTRY(mote) turn; /* place in `ready` or `held`, while something is unsent */
     TAILQ_HEAD(, ir_outlet_window_message) open;
-    ir_shipment_t *unsent; /* not all of its messages are sent; or NULL */
+    ir_shipment_t *unsent; /* the shipment that is not completely sent; or NULL */
     bool ready;            /* its shipment is not completely sent, and the next message may be sent
                             * now */
     bool waits;            /* counted so */
@@ -30,7 +30,9 @@ typedef struct mote {
 } mote_t;
 
 struct ir_outlet_window_message {
-    TAILQ_ENTRY(ir_outlet_window_message) age;     /* in the window; or of the free ones */
+    TAILQ_ENTRY(ir_outlet_window_message)
+    age;                                           /* place in the window's list, or in that of free
+                                                    * messages */
     TAILQ_ENTRY(ir_outlet_window_message) of_mote; /* both in the order of sending */
     mote_t *mote;                                  /* NULL: not in use */
     ir_shipment_t *shipment;

@@ -32,7 +32,7 @@ typedef struct ir_outlet_window_limits {
 
 typedef struct ir_outlet_window_counts {
     size_t messages, bytes, memory;                         /* open */
-    size_t late;                                            /* of the messages */
+    size_t late;                                            /* number of late messages */
     size_t motes_waiting;                                   /* late, or at their bounds */
     size_t messages_waiting, bytes_waiting, memory_waiting; /* theirs */
 } ir_outlet_window_counts_t;
@@ -53,7 +53,7 @@ bool ir_outlet_window_crowded(const ir_outlet_window_t *window);
 typedef enum ir_admission {
     IR_ADMISSION_TAKEN, /* the window owns the shipment; ir_outlet_window_next returns it next */
     IR_ADMISSION_LATER, /* another shipment of its mote is being sent */
-    IR_ADMISSION_HELD   /* its mote waits for answers */
+    IR_ADMISSION_HELD   /* the mote must wait for answers */
 } ir_admission_t;
 
 /* Do not call when crowded. If the shipment is not admitted, the caller keeps it. */

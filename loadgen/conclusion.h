@@ -30,7 +30,7 @@ typedef struct ir_evidence {
     bool ended_early;     /* the source ran out of messages before the requested duration */
     bool waited;          /* the run waited for messages to be republished */
     uint64_t gaps;        /* interruptions of the subscription */
-    ir_producer_counts_t sent;       /* of the whole run */
+    ir_producer_counts_t sent;       /* counts for the whole run */
     const ir_tracker_counts_t *back; /* NULL: no subscription */
     const ir_result_t *results;      /* one for each phase */
     size_t n_results;

@@ -79,7 +79,7 @@ ir_status_t ir_folder_open(ir_folder_t *folder, const char *path, ir_error_t *er
         folder->path = NULL; /* the results in the folder belong to an earlier run */
         return status;
     }
-    remove_new(folder); /* of a run that was killed */
+    remove_new(folder); /* files left by a run that was killed */
     return IR_OK;
 }
 

@@ -44,9 +44,9 @@ typedef struct ir_run {
     ir_snapshot_t now;
     ir_producer_counts_t by_target[IR_TARGETS_MAX];
     ir_measurement_t fresh, row, step,
-        whole; /* since the last poll; of the row, the step, the run */
-    ir_quantiles_t shown_confirms, shown_back; /* of the last row */
-    ir_trend_t backlog;                        /* of the step */
+        whole; /* values since the last poll, and those of the row, the step and the run */
+    ir_quantiles_t shown_confirms, shown_back; /* latencies in the last row */
+    ir_trend_t backlog;                        /* the backlog during the step */
     double asked;
     int64_t start_ns, row_ns;
     int64_t measure_ns, end_ns; /* of the step: when measuring begins, and when the step ends */

@@ -22,12 +22,12 @@ typedef struct ir_summary {
     const ir_loadgen_formats_t *formats;
     const ir_plan_t *plan;
     uint64_t messages, observations; /* number to send, or number due in the duration */
-    const ir_measurement_t *whole;   /* of the run */
-    const ir_result_t *results;      /* of its stretches */
+    const ir_measurement_t *whole;   /* measurement of the whole run */
+    const ir_result_t *results;      /* results of its phases */
     size_t n_results;
-    bool heard;         /* somebody listened, … */
+    bool heard;         /* the run subscribed to published messages, … */
     bool sees_rejected; /* … also to ir.rejected */
-    uint64_t gaps;      /* in the subscription */
+    uint64_t gaps;      /* number of gaps in the subscription */
     ir_conclusion_t conclusion;
     int64_t cpu_ns;
     bool interrupted;

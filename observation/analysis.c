@@ -19,7 +19,7 @@ typedef struct addition {
     const ir_batch_input_t *input;
     ir_message_t message;
     ir_resolution_t resolution;
-    ir_id_set_t seen; /* for a large pack: its observations so far; the slots are in the arena */
+    ir_id_set_t seen; /* for large packs: the observations so far; its slots are in the arena */
     bool out_of_memory;
 } addition_t;
 

@@ -106,7 +106,7 @@ typedef struct ir_store_refusal {
 
 typedef struct ir_batch {
     ir_arena_t *arena;
-    ir_arena_t *decoding;    /* of the message being added */
+    ir_arena_t *decoding;    /* memory for the message that is being added */
     ir_registry_t *registry; /* a reference */
     ir_message_t *messages;
     uint32_t n_messages, messages_capacity;
@@ -129,7 +129,7 @@ typedef struct ir_batch {
                           it */
     /* The owner's, kept by a reset. */
     bool sets_aside;             /* messages in doubt are set aside, not proved (common/proof.h) */
-    const atomic_bool *given_up; /* of its proofs; NULL: never */
+    const atomic_bool *given_up; /* whether its proofs are abandoned; NULL: never */
     const void *stage;           /* the stage that has it; NULL: the loop (worker/stage.h) */
 } ir_batch_t;
 

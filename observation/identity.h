@@ -54,7 +54,7 @@ typedef struct ir_raw_key {
     ir_raw_kind_t kind;
     ir_view_t mote, body;
     ir_view_t name;  /* NAMED */
-    int64_t time_ns; /* ABSOLUTE: of the first valid record; ARRIVED: the arrival */
+    int64_t time_ns; /* ABSOLUTE: time of the first valid record; ARRIVED: the arrival */
 } ir_raw_key_t;
 
 /* The key of a message. It does not depend on the registry, clocks or limits on future times, so a

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#define SHOWN_BYTES 300 /* of an answer's body */
+#define SHOWN_BYTES 300 /* how much of an answer's body is shown */
 #define WHY_SIZE 480
 #define REMEDY_SIZE 320
 #define FAILING_NS                                                                                 \

@@ -26,7 +26,7 @@ typedef struct ir_exchange {
     const ir_answers_t *answers; /* the sender's */
     uint32_t first, count;       /* count 0: idle */
     unsigned requests;           /* number of times it was sent */
-    ir_buffer_t body;            /* of several packs, one a line */
+    ir_buffer_t body;            /* body of a request with several packs, one per line */
     ir_buffer_t answer;
     struct curl_slist *named; /* headers for a pack with a name */
 } ir_exchange_t;

@@ -5,19 +5,19 @@
 
 typedef struct ir_place {
     unsigned mote;
-    uint32_t ahead, behind; /* in the mote's line */
+    uint32_t ahead, behind; /* neighbours in the mote's queue */
 } ir_place_t;
 
 typedef struct ir_line {
     uint32_t first, last; /* IR_MOTE_QUEUE_NONE: empty */
     bool taken;
-    int64_t time_ns; /* of one that waits */
+    int64_t time_ns; /* when a waiting queue becomes ready */
 } ir_line_t;
 
 struct ir_mote_queue {
     ir_place_t *places; /* by item */
     uint32_t items;
-    ir_line_t *lines; /* by mote number; grows as needed */
+    ir_line_t *lines; /* the motes' queues, by mote number; grows as needed */
     size_t n_lines;
     unsigned *ready; /* motes whose queue is ready, in order: a ring with `items` slots */
     uint64_t n_pushed, n_popped;

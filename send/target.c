@@ -118,7 +118,7 @@ static const struct {
     const char *prefix;
     const ir_sender_t *sender;
     ir_target_fill_fn fill;
-    unsigned connections; /* when none are asked for */
+    unsigned connections; /* number of connections if no other is requested */
 } kinds[] = {
     {"amqp://", &ir_sender_amqp, fill_amqp, 1},  {"amqps://", &ir_sender_amqp, fill_amqp, 1},
     {"mqtt://", &ir_sender_mqtt, fill_mqtt, 1},  {"mqtts://", &ir_sender_mqtt, fill_mqtt, 1},

@@ -27,9 +27,9 @@ typedef struct ir_target {
     const char *secret;             /* mqtt-password, or NULL */
     const ir_mote_tokens_t *tokens; /* http; NULL: none */
     ir_broker_options_t broker;     /* amqp */
-    unsigned connections;           /* of one thread */
+    unsigned connections;           /* number of connections of one thread */
     unsigned packs;                 /* http: maximum number in one request */
-    int64_t timeout_ns;             /* for connecting and for each answer */
+    int64_t timeout_ns;             /* limit for connecting and for each answer */
 } ir_target_t;
 
 /* Options shared by all targets. The texts are not copied. */

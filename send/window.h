@@ -11,8 +11,8 @@
 
 /* One of these messages; its slot does not change until it is released. */
 typedef struct ir_open {
-    uint64_t number; /* in the source */
-    uint64_t ticket; /* of the tracker */
+    uint64_t number; /* number of the message in the source */
+    uint64_t ticket; /* its ticket from the tracker */
     int64_t intended_ns, sent_ns;
     ir_id_t raw_id;
     ir_buffer_t body;

@@ -39,14 +39,14 @@ typedef struct ir_ledger_group {
 
 struct ir_ledger {
     ir_ledger_set_t sets[KINDS];
-    ir_name_table_t motes; /* that sent; in the arena */
+    ir_name_table_t motes; /* motes that sent; in the arena */
     ir_arena_t *arena;
     ir_id_set_t others;        /* observations of other motes, as far as the documents show */
     ir_ledger_group_t *groups; /* sorted by key, distinct */
     size_t n_groups, groups_capacity;
     uint64_t lacking, excess; /* observations of the raw messages seen, to be compared with
                                * `records` */
-    ir_ledger_kind_t kind;    /* of the current comparison */
+    ir_ledger_kind_t kind;    /* kind of the current comparison */
     ir_ledger_result_t result;
 };
 

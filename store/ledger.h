@@ -38,7 +38,7 @@ typedef struct ir_ledger_arrival {
     ir_view_t mote;
     uint32_t records, sent, confirmed;
     ir_view_t name; /* empty: none; no control characters */
-    ir_id_t raw_id; /* when it has a name */
+    ir_id_t raw_id; /* its id if it has a name */
 } ir_ledger_arrival_t;
 
 /* Overwrites `path`. One thread at a time. After an error nothing more is written. */

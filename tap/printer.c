@@ -14,7 +14,7 @@
 
 struct ir_printer {
     FILE *out;
-    ir_ring_t *ring; /* of texts from strndup */
+    ir_ring_t *ring; /* ring of texts made by strndup */
     pthread_t thread;
     uint64_t missed;
     atomic_bool broken;

@@ -22,7 +22,7 @@ typedef struct ir_show {
     uint64_t lines;
     ir_tap_counts_t counts;
     ir_buffer_t text;
-    ir_view_t format, mote; /* of the current message */
+    ir_view_t format, mote; /* format and mote of the current message */
 } ir_show_t;
 
 /* A message of ir.processed. */

@@ -14,7 +14,7 @@ struct ir_documents_stage {
     ir_registry_t *registry; /* a reference to the registry from which the quality states were
                               * made */
     const ir_analysis_t *analysis;
-    ir_batch_t *scratch;       /* for analysing a batch again */
+    ir_batch_t *scratch;       /* a batch for analysing another one again */
     const ir_batch_t *checked; /* passed quality control, not stored yet */
     atomic_bool outdated;      /* there is a newer registry: release this one when the stage is
                                 * idle */

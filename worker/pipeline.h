@@ -23,7 +23,7 @@ typedef struct ir_pipeline_options {
     const ir_format_t *const *formats;
     size_t n_formats;
     ir_denied_t *denied;
-    ir_doubts_t *doubts; /* for the main pipeline; NULL for the second one */
+    ir_doubts_t *doubts; /* given to the main pipeline; NULL for the second one */
     ir_meters_t *meters;
     size_t in_flight; /* number of batches in the stages; one more collects */
     int wake_fd;      /* an eventfd, written when a batch is done or a stage changes state */

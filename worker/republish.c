@@ -26,7 +26,7 @@ struct ir_republish {
     const ir_batch_t *tried;    /* a batch that failed, of which a part may already be published */
     char key[ROUTING_KEY_SIZE]; /* routing key of the last publication; may be too long for AMQP */
     ir_denied_t *denied;
-    uint64_t unconfirmed[IR_FORMATS_MAX]; /* since the last flush */
+    uint64_t unconfirmed[IR_FORMATS_MAX]; /* number of messages since the last flush */
     uint64_t published[IR_FORMATS_MAX];
 };
 

@@ -40,7 +40,7 @@ typedef struct ir_worker {
     ir_policy_watch_t *policies;
     const ir_transport_t *transport;
     const void *transport_options;
-    void *stream; /* of the transport; NULL until the stores are ready */
+    void *stream; /* the transport's stream; NULL until the stores are ready */
     bool paused;
 
     ir_pipeline_t *main_pipeline, *aside_pipeline; /* pipeline.h */

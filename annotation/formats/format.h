@@ -12,7 +12,7 @@
 
 typedef enum ir_graph_detail {
     IR_DETAIL_LEAN, /* 9 triples per observation at most, and one for each suspect or failed test */
-    IR_DETAIL_FULL  /* also result with unit, typed instant, provenance, all flags */
+    IR_DETAIL_FULL  /* adds the result with its unit, a typed instant, provenance, and all flags */
 } ir_graph_detail_t;
 
 typedef enum ir_graph_naming {
@@ -22,7 +22,8 @@ typedef enum ir_graph_naming {
 } ir_graph_naming_t;
 
 typedef struct ir_format_options {
-    const char *base_iri; /* for time instants, results and graphs; ends in '/' or '#' */
+    const char *base_iri; /* base of the IRIs of time instants, results and graphs; ends in '/' or
+                           * '#' */
     ir_graph_detail_t detail;
     ir_graph_naming_t naming; /* nquads only */
 } ir_format_options_t;

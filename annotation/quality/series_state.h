@@ -22,7 +22,7 @@ typedef struct ir_series_state {
     /* used by the table */
     char *name;
     uint64_t hash, used;
-    struct ir_series_state *next; /* in its bucket */
+    struct ir_series_state *next; /* the next series in the same bucket */
     struct ir_series_state *newer, *older;
 } ir_series_state_t;
 

@@ -14,7 +14,7 @@
 /* All counts at one moment. */
 typedef struct ir_snapshot {
     int64_t at_ns;
-    ir_producer_counts_t sent; /* of all producers */
+    ir_producer_counts_t sent; /* counts of all producers */
     ir_tracker_counts_t back;  /* zeros without a subscription */
 } ir_snapshot_t;
 

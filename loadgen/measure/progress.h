@@ -13,7 +13,7 @@
 typedef struct ir_progress {
     FILE *out;
     bool terminal;
-    unsigned lines; /* of the view now on the terminal */
+    unsigned lines; /* number of lines of the view now on the terminal */
     int64_t start_ns, last_shown_ns, last_rated_ns;
     uint64_t last_sent, last_done; /* observations */
     double sent_rate, done_rate;   /* observations/s, smoothed */
@@ -23,14 +23,14 @@ typedef struct ir_progress {
 typedef struct ir_progress_state {
     int64_t now_ns;             /* monotonic */
     uint64_t messages, to_send; /* done and total; total 0: unknown */
-    int64_t length_ns;          /* of the whole run; 0: until everything is sent */
+    int64_t length_ns;          /* length of the whole run; 0: until everything is sent */
     bool sending;               /* false: sending has ended, so no sending rate is shown */
     double asked;               /* current target rate, observations/s; 0: as fast as possible */
     uint64_t sent, done; /* observations; done: republished, or confirmed without a subscription */
     double backlog;      /* observations */
     uint64_t refused, failures;
     bool heard;
-    const ir_quantiles_t *confirms, *back; /* of the last interval */
+    const ir_quantiles_t *confirms, *back; /* latencies in the last interval */
     const ir_targets_t *targets;
     const ir_producer_counts_t *by_target;
     const char *note; /* the current activity, or NULL */

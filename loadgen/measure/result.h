@@ -32,7 +32,7 @@ typedef struct ir_result {
     uint64_t messages_back, observations_back;
     uint64_t failures;
     double backlog_begin, backlog_end, growth; /* observations; a second */
-    ir_quantiles_t confirms, back;             /* from the intended time */
+    ir_quantiles_t confirms, back;             /* latencies, counted from the intended time */
     ir_quantiles_t late;
     bool heard; /* the run subscribed */
     bool valid; /* the generator kept its own schedule */

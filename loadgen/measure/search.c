@@ -1,8 +1,8 @@
 #include "loadgen/measure/search.h"
 
 #define CLOSE 0.1       /* relative distance of the bounds at which the stepping begins */
-#define FURTHER 1.5     /* while every rate is kept */
-#define STEP 0.03       /* of the rate */
+#define FURTHER 1.5     /* factor for the next rate while every rate is kept */
+#define STEP 0.03       /* size of a step, relative to the rate */
 #define LOWEST_RATE 0.5 /* observations/s; the search gives up below this rate */
 #define SENT_SHARE 0.98
 #define GROWTH_SHARE 0.02

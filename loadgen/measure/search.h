@@ -19,7 +19,7 @@ typedef struct ir_trial {
     double asked;      /* 0: as fast as possible */
     double sent_share; /* the share of due observations that were sent, 0 … 1 */
     double reached;    /* rate republished, or confirmed without a subscription */
-    double growth;     /* of the backlog, observations/s */
+    double growth;     /* growth of the backlog, observations/s */
     double p99_ms;     /* corrected */
     bool valid;        /* the generator kept its own schedule */
 } ir_trial_t;
@@ -39,7 +39,7 @@ const char *ir_verdict_text(ir_verdict_t verdict);
 ir_verdict_t ir_trial_judge(const ir_trial_t *trial, double p99_bound_ms);
 
 typedef struct ir_search {
-    double rate;      /* of the next trial; 0: as fast as possible */
+    double rate;      /* rate of the next trial; 0: as fast as possible */
     double low, high; /* bounds; while stepping, `low` is the last kept rate; 0: none */
     double turns[IR_SEARCH_TURNS]; /* rates kept at the turns, ascending */
     unsigned n_turns;

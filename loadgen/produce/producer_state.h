@@ -22,7 +22,7 @@ typedef struct ir_lane {
     void *sender;
     bool up;
     int64_t retry_ns;   /* next attempt to connect, while not up */
-    int64_t trouble_ns; /* when it failed; 0: it works */
+    int64_t trouble_ns; /* since when it fails; 0: it works */
     ir_backoff_t backoff;
     unsigned given;   /* messages passed to the sender and not yet answered */
     unsigned kept;    /* messages to pass again, because they got no answer */
@@ -43,9 +43,9 @@ struct ir_producer {
     atomic_bool stop, abandon, finish, ready, idle, source_ended, ended_early, failed, done;
     atomic_bool reached; /* the target was reached, so sent messages may have arrived */
 
-    pthread_mutex_t mutex; /* for the following */
+    pthread_mutex_t mutex; /* protects the following members */
     ir_order_t order;
-    bool ordered; /* not yet started */
+    bool ordered; /* an order was given, and has not been started */
     ir_latency_t confirms;
     ir_histogram_t *late;
 

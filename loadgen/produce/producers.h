@@ -19,7 +19,7 @@ typedef struct ir_producers {
 
 typedef struct ir_producers_options {
     const ir_targets_t *targets;
-    unsigned threads; /* for each target */
+    unsigned threads; /* number of threads for each target */
     unsigned window;
     int64_t retry_ns, stall_ns; /* as those of a producer */
 } ir_producers_options_t;

@@ -18,7 +18,7 @@ typedef enum ir_fault {
     IR_FAULT_LATE = 2,      /* measured earlier than messages that its mote has already sent */
     IR_FAULT_MALFORMED = 4, /* not SenML, or of an unknown version: refused entirely */
     IR_FAULT_UNKNOWN = 8,   /* one record is from a sensor that is not in the registry */
-    IR_FAULT_SKEW = 16,     /* its mote's clock is wrong */
+    IR_FAULT_SKEW = 16,     /* the mote's clock is wrong */
     IR_FAULT_BURST = 32     /* one of several that the mote sends at once */
 } ir_fault_t;
 
@@ -37,7 +37,7 @@ typedef struct ir_faults {
     double duplicates, late, malformed, unknown, skew, bursts;
 } ir_faults_t;
 
-#define IR_FAULTS_SHARE_MAX 0.5 /* of duplicates and late */
+#define IR_FAULTS_SHARE_MAX 0.5 /* limit for the shares of duplicates and of late messages */
 
 /* The shares of messages with relative times and without a time, together at most 1; the share of
  * these two kinds that has a name from the sender; the share of the clockless messages that repeat

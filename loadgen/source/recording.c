@@ -24,10 +24,10 @@ typedef struct ir_row_text {
 
 /* One message of a repetition. Its body consists of head, time and tail. */
 typedef struct ir_frame {
-    size_t head, head_size, tail_size; /* in `text`, one after the other */
+    size_t head, head_size, tail_size; /* they are in `text`, one after the other */
     size_t first_row;
     size_t n_rows;
-    int64_t due_ns; /* after the first */
+    int64_t due_ns; /* time after the first message */
 } ir_frame_t;
 
 typedef struct ir_recording {
@@ -41,7 +41,7 @@ typedef struct ir_recording {
     ir_row_text_t *row_texts;
     ir_view_t *routing_keys; /* by mote */
     ir_buffer_t text;
-    ir_buffer_t label; /* of the record that is being written */
+    ir_buffer_t label; /* label of the record that is being written */
     ir_frame_t *frames;
     size_t n_frames;
     size_t records_max;

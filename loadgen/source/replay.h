@@ -18,7 +18,7 @@ typedef struct ir_replay_row {
     int64_t time_ns;
     double value;
     unsigned mote; /* number of the station, from 0 by first appearance */
-    unsigned line; /* of the file, from 1 */
+    unsigned line; /* line number in the file, from 1 */
 } ir_replay_row_t;
 
 typedef struct ir_replay ir_replay_t;

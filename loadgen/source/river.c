@@ -13,13 +13,13 @@
 
 /* Storms. */
 #define STRETCH_MS (5 * DAY_MS)
-#define STRETCHES 3 /* after this long, a flood has passed */
+#define STRETCHES 3 /* number of stretches after which a flood has passed */
 #define STORM_SHARE 0.6
-#define TRAVEL_MS (45 * 60 * 1000.0) /* from one mote to the next */
-#define RISE_MS (2.0 * HOUR_MS)      /* to the peak, at the source */
-#define SLOWER_MS (0.5 * HOUR_MS)    /* at each mote further down */
-#define WASH_RISE 0.6                /* of the flood's */
-#define DEBRIS_SHARE 0.02            /* of measurements at the peak */
+#define TRAVEL_MS (45 * 60 * 1000.0) /* time that a flood takes from one mote to the next */
+#define RISE_MS (2.0 * HOUR_MS)      /* time until the peak, at the source */
+#define SLOWER_MS (0.5 * HOUR_MS)    /* additional time until the peak for each mote downstream */
+#define WASH_RISE 0.6                /* its rise time, relative to that of the flood */
+#define DEBRIS_SHARE 0.02            /* share of the measurements at the peak */
 #define RUN_OFF 18                   /* a flood has ended after this many times its rise time */
 
 /* Key spaces under the seed. */

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define IR_RIVER_MOTES 16 /* of one river */
+#define IR_RIVER_MOTES 16 /* number of motes along one river */
 
 enum {
     IR_RIVER_TEMPERATURE,
@@ -44,7 +44,7 @@ ir_river_reach_t ir_river_reach(unsigned mote);
 typedef struct ir_river_moment {
     uint64_t mote_key, time_key;
     int64_t ms;
-    unsigned position; /* in the river, from 0 */
+    unsigned position; /* position along the river, from 0 */
     double season;     /* -1 … 1, highest in late July */
     double day;        /* -1 … 1, highest at 16:00 local time */
     double flood;      /* 0: none, 1: a deep storm at its peak */

@@ -25,7 +25,7 @@ struct ir_subscriber {
     pthread_t thread;
     atomic_bool stop;
 
-    pthread_mutex_t mutex; /* for the following */
+    pthread_mutex_t mutex; /* protects the following members */
     bool ready;
     uint64_t sessions;
     ir_error_t error;

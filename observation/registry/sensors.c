@@ -114,7 +114,7 @@ static ir_status_t set_mote(const ir_builder_t *builder, draft_t *draft) {
         return lacks(builder, draft->node, "is on no mote; add sosa:isHostedBy");
     }
     if (found == NULL && (draft->node->faulty || (host->object->roles & IR_ROLE_MOTE))) {
-        return IR_ERR_SYNTAX; /* its fault is reported */
+        return IR_ERR_SYNTAX; /* a fault was already reported */
     }
     if (found == NULL) {
         return ir_turtle_lack(builder->turtle, host->object, host->at,

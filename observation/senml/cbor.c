@@ -37,10 +37,10 @@ typedef enum item_kind {
 
 typedef struct item {
     item_kind_t kind;
-    uint64_t integer; /* also the number of a tag */
+    uint64_t integer; /* value of an integer, or number of a tag */
     double number;
     bool boolean;
-    size_t length; /* of arrays and maps, or UNBOUNDED */
+    size_t length; /* length of an array or map, or UNBOUNDED */
     ir_view_t bytes;
 } item_t;
 

@@ -27,7 +27,7 @@ typedef enum ir_label {
     IR_LABEL_VB,
     IR_LABEL_VD,
     IR_LABEL_COUNT,
-    IR_LABEL_UNKNOWN = IR_LABEL_COUNT /* to be passed over */
+    IR_LABEL_UNKNOWN = IR_LABEL_COUNT /* any other label, which is ignored */
 } ir_label_t;
 
 typedef struct ir_senml_fields {

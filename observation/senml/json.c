@@ -25,7 +25,7 @@ typedef struct block {
 _Static_assert(sizeof(block_t) % _Alignof(max_align_t) == 0, "what follows a block is aligned");
 
 static _Thread_local struct {
-    jmp_buf *leave; /* while the parser runs */
+    jmp_buf *leave; /* where to continue if memory runs out in the parser */
     block_t *blocks;
 } parsing;
 

@@ -25,9 +25,9 @@
 #include <stdint.h>
 
 typedef struct ir_senml_limits {
-    size_t bytes;      /* of the body */
+    size_t bytes;      /* limit for the size of the body */
     unsigned depth;    /* nesting; the pack itself counts as 1 */
-    unsigned records;  /* in one pack */
+    unsigned records;  /* limit for the records of one pack */
     int64_t future_ns; /* how far after the arrival a time may be */
 } ir_senml_limits_t;
 
@@ -50,7 +50,7 @@ typedef struct ir_senml_record {
     double update_seconds;
     int64_t time_ns;
     bool relative; /* time_ns is relative to the arrival or to the time of sending */
-    int position;  /* in the pack, from 0 */
+    int position;  /* position in the pack, from 0 */
 } ir_senml_record_t;
 
 typedef struct ir_senml_pack {

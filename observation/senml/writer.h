@@ -26,7 +26,7 @@ typedef struct ir_pack_record {
     ir_view_t label;  /* made by the writer's `label` */
     ir_view_t text;   /* the value as number.h writes it … */
     double value;     /* … and the same as a number */
-    uint64_t after_s; /* after the pack's time; 0 in the first record */
+    uint64_t after_s; /* seconds after the pack's time; 0 in the first record */
 } ir_pack_record_t;
 
 typedef struct ir_pack_writer {

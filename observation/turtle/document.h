@@ -21,7 +21,7 @@
 #define IR_TURTLE_UNDECLARED "urn:undeclared:"
 
 #define IR_TURTLE_SIZE_MAX ((size_t)2048 * 1024 * 1024)
-#define IR_TURTLE_DEPTH_MAX 100 /* of [ ] and ( ) inside each other */
+#define IR_TURTLE_DEPTH_MAX 100 /* limit for the nesting of [ ] and ( ) */
 #define IR_TURTLE_FILES_MAX 1000
 
 #define IR_NODE_MEANINGS 5
@@ -61,8 +61,8 @@ struct ir_fact {
     ir_node_t *subject, *predicate, *object;
     ir_origin_t at;          /* the place of the object; for a derived statement, of the statement
                               * in the file */
-    ir_fact_t *next;         /* in the files */
-    ir_fact_t *next_of_same; /* of the same subject */
+    ir_fact_t *next;         /* the next statement in the files */
+    ir_fact_t *next_of_same; /* the next statement of the same subject */
 };
 
 /* The place that first describes a node, for faults; line 0 if none does. */
@@ -79,8 +79,9 @@ typedef struct ir_turtle {
     ir_turtle_file_t *files;
     unsigned n_files; /* the last one is being read, or was the last to be read */
     ir_arena_t *arena;
-    ir_name_table_t nodes;      /* by kind and text */
-    ir_name_table_t statements; /* by nodes and file; only for subjects with many statements */
+    ir_name_table_t nodes;      /* table of the nodes, by kind and text */
+    ir_name_table_t statements; /* table of statements, by nodes and file; only of subjects with
+                                 * many statements */
     ir_fact_t *first, *last;
     ir_fault_list_t *faults; /* reported faults, by file and line */
     ir_name_table_t told;    /* their texts */

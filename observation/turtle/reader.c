@@ -21,8 +21,8 @@
 typedef struct source {
     FILE *file;
     size_t bytes;
-    unsigned line;       /* of the last byte */
-    unsigned token_line; /* of the last byte that was not white space */
+    unsigned line;       /* line of the last byte */
+    unsigned token_line; /* line of the last byte that was not white space */
     bool too_large, has_nul;
     int last;             /* the last byte */
     char text[LINE_KEPT]; /* how its line begins */

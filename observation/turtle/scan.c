@@ -17,7 +17,7 @@ static void take_quote(ir_turtle_scan_t *scan, int byte) {
 
 static void take_plain(ir_turtle_scan_t *scan, int byte) {
     if (byte == scan->quote) {
-        scan->quote = 0; /* of an IRI */
+        scan->quote = 0; /* the end of an IRI */
     } else if (scan->quote == 0 && !scan->long_text) {
         scan->quote = byte == '<' ? '>' : 0;
         scan->comment = byte == '#';

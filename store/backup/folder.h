@@ -21,7 +21,7 @@
 void ir_backup_graph_name(size_t server, char name[static IR_BACKUP_GRAPH_SIZE]);
 
 typedef struct ir_backup_folder {
-    char path[PATH_MAX], part[PATH_MAX]; /* when it is complete, and until then */
+    char path[PATH_MAX], part[PATH_MAX]; /* its path when it is complete, and until then */
     char parent[PATH_MAX];
     int lock;      /* DIR, locked */
     int completed; /* bool: `part` has become `path` */

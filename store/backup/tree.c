@@ -64,7 +64,7 @@ static ir_status_t expect_file(const FTSENT *entry, ir_error_t *error) {
 typedef struct file_walk {
     ir_backup_file_fn each;
     void *context;
-    size_t prefix; /* of the folder and its slash */
+    size_t prefix; /* size of the folder's path with its slash */
 } file_walk_t;
 
 static ir_status_t visit_file(void *context, const FTSENT *entry, ir_error_t *error) {

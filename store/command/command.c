@@ -73,7 +73,7 @@ ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error) {
 
 typedef struct ir_store_facts {
     ir_documents_counts_t documents;
-    uint64_t observations, triples; /* in the graph */
+    uint64_t observations, triples; /* numbers in the graph */
     ir_status_t documents_status, graph_status;
     ir_error_t documents_error, graph_error;
 } ir_store_facts_t;

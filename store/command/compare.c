@@ -22,7 +22,7 @@ typedef struct comparison {
     ir_buffer_t names; /* mote and sensor of all series, each followed by a NUL */
     /* the current series */
     const char *mote, *name;
-    ir_id_t *ids; /* in the new store, sorted */
+    ir_id_t *ids; /* the ids in the new store, sorted */
     size_t n_ids, ids_capacity;
     lone_t *lones;
     size_t n_lones, lones_capacity;

@@ -3,7 +3,7 @@
 typedef struct search {
     ir_id_set_t graph; /* ids that the graph has */
     ir_missing_t found;
-    uint64_t *count; /* of the current kind */
+    uint64_t *count; /* the count of the current kind */
     ir_error_t *error;
 } search_t;
 

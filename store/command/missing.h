@@ -10,7 +10,7 @@
 /* The result of comparing the graph with the documents. */
 typedef struct ir_missing {
     ir_id_set_t messages;             /* raw ids of the messages with missing items; owned */
-    uint64_t observations, revisions; /* that the graph lacks */
+    uint64_t observations, revisions; /* numbers of items that the graph lacks */
 } ir_missing_t;
 
 /* Memory: 32 bytes for each observation and revision of the graph. On failure *missing is empty. */

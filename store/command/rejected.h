@@ -26,7 +26,7 @@ typedef struct ir_rejected {
     ir_republisher_t *replay; /* open for replay, except in a dry run */
     uint64_t seen, done, unfit;
     ir_buffer_t line;
-    ir_arena_t *arena; /* for the current message */
+    ir_arena_t *arena; /* memory for the current message */
     ir_error_t *error;
 } ir_rejected_t;
 

@@ -15,7 +15,7 @@
 
 struct ir_republisher {
     ir_publisher_t *publisher;
-    ir_arena_t *arena; /* for one message */
+    ir_arena_t *arena; /* memory for one message */
     char user[IR_BROKER_USER_SIZE];
 };
 

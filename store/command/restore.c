@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES ((size_t)1024 * 1024) /* of statements, in one request */
+#define BLOCK_BYTES ((size_t)1024 * 1024) /* bytes of statements in one request */
 
 typedef struct ir_restoring {
     const ir_stores_t *stores;

@@ -13,7 +13,7 @@ typedef enum ir_tally_column {
     IR_TALLY_MESSAGES,
     IR_TALLY_REFUSED,      /* messages with refusals */
     IR_TALLY_OBSERVATIONS, /* accepted */
-    IR_TALLY_NEW,          /* of them: not stored before */
+    IR_TALLY_NEW,          /* how many of them were not stored before */
     IR_TALLY_REVISIONS,    /* written because a flag changed */
     /* for a store of an earlier release */
     IR_TALLY_EARLIER, /* observations in it */

@@ -31,7 +31,7 @@ struct ir_verdicts {
     ir_batch_t *again;     /* revisions that are stored already, but that the graph may lack */
     ir_point_t *recent;
     size_t recent_capacity;
-    ir_revision_list_t stored; /* of the series */
+    ir_revision_list_t stored; /* the stored revisions of the series */
     /* the current series */
     const ir_sensor_t *sensor;
     int64_t from_ns, to_ns;

@@ -18,7 +18,7 @@ typedef struct ir_documents ir_documents_t;
 typedef struct ir_documents_options {
     const char *uri;
     const char *password; /* for mongodb, so that it need not be in the URI; or NULL */
-    int64_t timeout_ns;   /* for one call to a server, or for waiting for a lock */
+    int64_t timeout_ns;   /* limit for one call to a server, or for waiting for a lock */
     const char *shards; /* for init on a mongos, the shards: "SET/HOST:PORT[,HOST:PORT…] …", or
                          * NULL */
     bool earlier; /* the store is one of an earlier release, whose ids have a different format. It
@@ -175,7 +175,7 @@ ir_status_t ir_documents_each_raw(ir_documents_t *documents, const ir_raw_select
 
 /* An outcome of a message at some time. The views are valid during the call. */
 typedef struct ir_raw_outcome {
-    int64_t at_ns; /* for the first outcome, the arrival */
+    int64_t at_ns; /* when it was appended; for the first outcome, the arrival */
     ir_view_t status;
     const ir_stored_refusal_t *refusals;
     size_t n_refusals;

@@ -9,10 +9,10 @@
 
 /* One item to write: an observation or a revision. */
 typedef struct ir_graph_pick {
-    const ir_observation_t *observation; /* for a revision, the revised observation */
-    const ir_id_t *raw_id;               /* of the observation's message */
+    const ir_observation_t *observation; /* the observation; for a revision, the revised one */
+    const ir_id_t *raw_id;               /* id of the observation's message */
     const ir_revision_t *revision;       /* or NULL */
-    bool known; /* the document store already had it, so the graph may also have it */
+    bool known; /* the document store already had the item, so the graph may have it, too */
 } ir_graph_pick_t;
 
 /* The graph of one of the registry's files. The index is a graph with one statement for each: its

@@ -13,7 +13,7 @@ typedef struct ir_graph_server {
     void *store;
     char *uri;
     ir_view_t node;      /* the part that is hashed: scheme, host and path, without options */
-    size_t begin, count; /* its range of the picks */
+    size_t begin, count; /* range of its picks */
 } ir_graph_server_t;
 
 struct ir_graph {

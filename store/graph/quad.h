@@ -8,7 +8,7 @@
 
 typedef struct ir_quad {
     ir_view_t triple; /* subject, predicate and object, without the dot */
-    ir_view_t graph;  /* its IRI without brackets; empty: the default graph */
+    ir_view_t graph;  /* IRI of the graph without brackets; empty: the default graph */
 } ir_quad_t;
 
 /* Both point into the line, which has no newline. False: it is not a statement. */

@@ -56,9 +56,9 @@ typedef struct ir_mongodb {
     char *database;
     char place[128]; /* hosts and database, for messages */
     int timeout_ms;
-    const char *shards; /* for init; or NULL */
+    const char *shards; /* the shards that init adds; or NULL */
     bool doubtful;      /* the last check or write failed, or the client has reconnected since */
-    bool routed;        /* it is reached through a mongos */
+    bool routed;        /* the client is connected to a mongos */
     int64_t present_ns; /* when the database was last known to be the one that was set up;
                          * monotonic */
 } ir_mongodb_t;

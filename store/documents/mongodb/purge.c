@@ -1,6 +1,6 @@
 #include "store/documents/mongodb/mongodb.h"
 
-#define IDS_MAX 1000 /* of one command */
+#define IDS_MAX 1000 /* maximum number of ids in one command */
 
 static bool remove_some(const ir_mongodb_t *store, const char *name, bson_t *selector,
                         bson_error_t *reason) {

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define ROWS 2000 /* of one transaction */
+#define ROWS 2000 /* maximum number of rows in one transaction */
 
 static const char begin_sql[] =
     "DROP TABLE IF EXISTS temp.purged; DROP TABLE IF EXISTS temp.places;"

@@ -266,7 +266,7 @@ static ir_observation_t read_observation(sqlite3_stmt *row, const ir_sensor_t *s
 
 typedef struct ir_sqlite_selected_walk {
     const ir_observation_selection_t *selection;
-    const char *mote, *sensor; /* of the last one */
+    const char *mote, *sensor; /* names in the last row */
     ir_each_observation_fn each;
     void *context;
 } ir_sqlite_selected_walk_t;

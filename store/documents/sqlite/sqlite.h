@@ -72,8 +72,8 @@ typedef struct ir_sqlite_presence {
     ir_file_presence_t database, log, index;
     off_t size;              /* size of the database */
     struct timespec changed; /* the file's change time when it was last examined */
-    uint32_t cookie;         /* its schema cookie at that time */
-    bool marked;             /* it contains this mark, on this page */
+    uint32_t cookie;         /* SQLite's schema cookie at that time */
+    bool marked;             /* the file contains this mark, on this page */
     uint8_t mark[IR_MARK_SIZE];
     int64_t page_at;
     int page_size;

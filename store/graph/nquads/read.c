@@ -59,7 +59,7 @@ ir_status_t ir_nquads_count(void *store, uint64_t *observations, uint64_t *tripl
 }
 
 typedef struct id_walk {
-    ir_segment_subject_t subject; /* of what is wanted */
+    ir_segment_subject_t subject; /* kind of the requested subjects */
     ir_each_id_fn each;
     void *context;
 } id_walk_t;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDS_MAX 500 /* of one query */
+#define IDS_MAX 500 /* maximum number of ids in one query */
 
 /* ---- a list of ids ---- */
 

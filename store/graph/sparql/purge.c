@@ -1,6 +1,6 @@
 #include "store/graph/sparql/sparql.h"
 
-#define IDS_MAX 200 /* of one update */
+#define IDS_MAX 200 /* maximum number of ids in one update */
 
 static void append_subjects(ir_buffer_t *out, const char *base_iri, const ir_id_t *ids,
                             size_t count) {

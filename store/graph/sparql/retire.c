@@ -8,7 +8,7 @@
 #define DATE_SIZE 10 /* "2026-01-31" */
 
 typedef struct days {
-    ir_buffer_t names; /* of the graphs, each with its NUL */
+    ir_buffer_t names; /* names of the graphs, each followed by a NUL */
     ir_graph_retirement_t *retirement;
     uint64_t lines;
     ir_error_t *error;

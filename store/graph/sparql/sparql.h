@@ -36,12 +36,13 @@ typedef struct ir_sparql {
     size_t most;           /* maximum number of observations in one request */
     ir_graph_pick_t *left; /* of ir_sparql_leave_out */
     size_t n_left;
-    ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* of writes that were read back */
+    ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* forms of answers to writes that were read
+                                                     * back */
     size_t n_shapes;
     bool learning;     /* new shapes are recorded */
     bool odd;          /* a 2xx answer had another shape: perhaps another server's */
     int code;          /* status code of the last answer */
-    bool had_registry; /* at the last check */
+    bool had_registry; /* whether it had the registry at the last check */
     bool doubtful;     /* the server was unavailable since the last check, or was never checked */
     bool lost;         /* the server came back without the registry, and this was reported or is
                         * expected */
