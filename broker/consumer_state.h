@@ -99,7 +99,6 @@ bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons);
 
 unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */
 unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
-unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* not consumed, as far as is
-                                                                 * known */
+unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* perhaps not consumed */
 
 #endif

@@ -188,8 +188,7 @@ static void complain(ir_round_t *round, ir_round_file_t *file, const ir_error_t 
 static ir_status_t read_files(ir_round_t *round, ir_error_t *error) {
     size_t wanted = 0;
     for (size_t i = 0; i < round->n_files; i++) {
-        const bool waits = round->options.spool != NULL && i > 0; /* a later segment waits until the
-                                                                   * one before it is done */
+        const bool waits = round->options.spool != NULL && i > 0; /* for the segment before it */
         round->files[i]->read = !waits && ir_input_has_more(round->files[i]->input);
         wanted += round->files[i]->read;
     }

@@ -28,8 +28,8 @@ typedef struct ir_account {
 
 typedef struct ir_tokens ir_tokens_t;
 
-/* Reads the file. IR_ERR_NOT_FOUND, IR_ERR_IO, IR_ERR_MEMORY; IR_ERR_SYNTAX with FILE:LINE for any
- * other line, or a token that two motes have. */
+/* Reads the file. IR_ERR_NOT_FOUND, IR_ERR_IO, IR_ERR_MEMORY; IR_ERR_SYNTAX with FILE:LINE for a
+ * malformed line, or for a token that two motes have. */
 ir_status_t ir_tokens_load(const char *path, ir_tokens_t **tokens, ir_error_t *error);
 void ir_tokens_free(ir_tokens_t *tokens);
 

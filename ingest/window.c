@@ -31,8 +31,7 @@ typedef struct mote {
 
 struct ir_outlet_window_message {
     TAILQ_ENTRY(ir_outlet_window_message)
-    age;                                           /* place in the window's list, or in that of free
-                                                    * messages */
+    age;                                           /* list of the window, or of free ones */
     TAILQ_ENTRY(ir_outlet_window_message) of_mote; /* both in the order of sending */
     mote_t *mote;                                  /* NULL: not in use */
     ir_shipment_t *shipment;

@@ -6,8 +6,7 @@
 
 /* A part of each backend's table. */
 typedef struct ir_scheme {
-    const char *form;            /* form of its URI in messages, such as
-                                  * "mongodb://HOST/DATABASE" */
+    const char *form;            /* its URI in messages, such as "mongodb://HOST/DATABASE" */
     const char *const *prefixes; /* prefixes of its URIs; ends with NULL */
 } ir_scheme_t;
 

@@ -74,8 +74,7 @@ typedef struct ir_producer_counts {
     uint64_t messages_refused, observations_refused;
     uint64_t messages_lost,
         observations_lost; /* without a final answer; known when the producer is done */
-    uint64_t messages_unsent, observations_unsent; /* messages due in orders that are over, but not
-                                                    * sent */
+    uint64_t messages_unsent, observations_unsent; /* due in orders that are over */
     uint64_t unmeant;                              /* refused although every record was good */
     uint64_t repeats;  /* confirmed messages that repeat an earlier one */
     uint64_t resent;   /* sent again after a failure or at the target's request */

@@ -37,8 +37,7 @@ typedef struct ir_simulation {
     const ir_pack_writer_t *writer;
     char *keys; /* routing keys, KEY_SIZE each */
     ir_buffer_t text;
-    ir_view_t labels[IR_RIVER_QUANTITIES + 1]; /* views of `text`; the last one is the unknown
-                                                * sensor's */
+    ir_view_t labels[IR_RIVER_QUANTITIES + 1]; /* in `text`; the last one is the unknown sensor's */
     int64_t start_ns;
     uint64_t run; /* for names */
 } ir_simulation_t;

@@ -314,7 +314,7 @@ static ir_view_t strip(ir_view_t body) {
     return ir_view(body.data + mark, body.size - mark);
 }
 
-/* Sets the marks of each record; `body` becomes a copy that the parser accepts. */
+/* Marks the records with such forms. `body` becomes a copy that the parser accepts. */
 static unsigned char *mark_records(ir_resolver_t *resolver, ir_view_t *body, size_t n_records) {
     unsigned char *marks = ir_arena_alloc(resolver->arena, n_records);
     const ir_view_t copy = ir_arena_copy(resolver->arena, *body);

@@ -80,8 +80,7 @@ typedef struct ir_turtle {
     unsigned n_files; /* the last one is being read, or was the last to be read */
     ir_arena_t *arena;
     ir_name_table_t nodes;      /* table of the nodes, by kind and text */
-    ir_name_table_t statements; /* table of statements, by nodes and file; only of subjects with
-                                 * many statements */
+    ir_name_table_t statements; /* by nodes and file; only for subjects with many statements */
     ir_fact_t *first, *last;
     ir_fault_list_t *faults; /* reported faults, by file and line */
     ir_name_table_t told;    /* their texts */

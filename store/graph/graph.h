@@ -23,8 +23,7 @@ typedef struct ir_graph_options {
     const char *ca_file;         /* for https; NULL: the system's authorities */
     int64_t timeout_ns;
     int64_t segment_bytes; /* nquads: size at which a segment is sealed */
-    bool set_up; /* the store was set up before, so `present` (nquads: `ready`) refuses one without
-                  * a registry */
+    bool set_up; /* set up before: `present` (nquads: `ready`) refuses a store without a registry */
     const char *writer; /* nquads: name for this writer's segments; unique among running writers */
     ir_format_options_t format;
 } ir_graph_options_t;

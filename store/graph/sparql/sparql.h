@@ -36,8 +36,7 @@ typedef struct ir_sparql {
     size_t most;           /* maximum number of observations in one request */
     ir_graph_pick_t *left; /* of ir_sparql_leave_out */
     size_t n_left;
-    ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* forms of answers to writes that were read
-                                                     * back */
+    ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* answers to writes that were read back */
     size_t n_shapes;
     bool learning;     /* new shapes are recorded */
     bool odd;          /* a 2xx answer had another shape: perhaps another server's */
