@@ -29,7 +29,7 @@ struct ir_annotate {
     ir_revision_merge_t *merge; /* NULL when the output is a stream */
     ir_batch_t *batch;
     ir_buffer_t text;
-    bool begun; /* the first item was written */
+    bool begun; /* whether the first item was written */
     uint64_t rejected;
 };
 

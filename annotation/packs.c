@@ -13,7 +13,7 @@ struct ir_packs {
     bool ended;
     bool skipping;     /* inside a pack that is too long */
     size_t begin, end; /* bytes read but not returned yet */
-    size_t searched;   /* number of them that were already searched */
+    size_t searched;   /* how many of them were already searched */
     /* the state of the search */
     unsigned long line, first; /* the current line, and the first line of the pack */
     size_t depth;              /* number of open brackets */

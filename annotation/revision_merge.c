@@ -8,7 +8,7 @@
 struct ir_revision_merge {
     ir_batch_t **batches;
     size_t n_batches, capacity;
-    ir_name_table_t observations; /* ir_observation_t by the bytes of its id */
+    ir_name_table_t observations; /* maps the bytes of an id to its ir_observation_t */
 };
 
 ir_revision_merge_t *ir_revision_merge_new(void) {

@@ -24,7 +24,7 @@
 /* Nanoseconds since 1970; 0: absent. */
 typedef struct ir_arrival {
     int64_t broker_ns; /* from the broker's stamp */
-    int64_t header_ns; /* from ir-arrival, whichever user set it */
+    int64_t header_ns; /* from the header ir-arrival, whichever user set it */
     int64_t sent_ns;   /* from the property timestamp */
 } ir_arrival_t;
 

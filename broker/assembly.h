@@ -38,7 +38,7 @@ typedef struct ir_assembly {
 } ir_assembly_t;
 
 typedef enum ir_assembly_result {
-    IR_ASSEMBLY_MORE,     /* taken; the message is not complete yet */
+    IR_ASSEMBLY_MORE,     /* the frame was taken; the message is not complete yet */
     IR_ASSEMBLY_COMPLETE, /* `message` is complete */
     IR_ASSEMBLY_WRONG,    /* an unexpected frame: the connection can no longer be used */
     IR_ASSEMBLY_MEMORY    /* no memory for the body */

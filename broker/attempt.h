@@ -8,7 +8,7 @@
 
 typedef struct ir_attempt {
     pthread_mutex_t lock;
-    int fd; /* of the connection that is being made; -1: none */
+    int fd; /* socket of the connection that is being made; -1: none */
     bool cancelled;
 } ir_attempt_t;
 

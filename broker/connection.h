@@ -18,10 +18,10 @@ typedef struct amqp_connection_state_t_ ir_connection_t;
 typedef struct ir_broker_options {
     const char *uri; /* amqp(s)://[USER@]HOST[:PORT][/VHOST]; several, separated by commas: tried
                         in turn, all with or all without TLS */
-    const char *password; /* for URIs that have none; NULL: guest */
+    const char *password; /* password for URIs that contain none; NULL: guest */
     const char *name;     /* connection_name, shown by RabbitMQ's management */
     const char *ca_file;  /* for amqps, or NULL */
-    int64_t timeout_ns;   /* for connecting and for each call */
+    int64_t timeout_ns;   /* limit for connecting and for each call */
     int heartbeat_s;
     size_t message_bytes; /* limit on published messages; 0: no limit */
     size_t trial_bytes;   /* the largest message to expect: publishers try it when they connect

@@ -34,7 +34,7 @@ struct ir_consumer {
     ir_consumer_lane_t lanes[IR_LANES_MAX];
     unsigned n_lanes;
     ir_consumer_lane_t
-        *apart[IR_PARTITIONS_MAX]; /* by partition: connections of a single partition, or NULL */
+        *apart[IR_PARTITIONS_MAX]; /* for each partition: its own connection, or NULL */
     ir_presence_t *presence;
     ir_queue_trial_t *trial;
     struct event *tick;
@@ -44,7 +44,7 @@ struct ir_consumer {
     bool keeps_timestamp; /* whether the broker keeps the property timestamp of senders */
     unsigned passed;      /* deliveries passed on in this turn */
     int64_t turn_ns;      /* when the turn of the loop began */
-    int64_t complete_ns;  /* when all partitions were last consumed; 0: not on this connection */
+    int64_t complete_ns;  /* when all were last consumed; 0: not on this connection */
     bool was_ready;
     uint64_t losses, missing;
     ir_error_t loss; /* the latest loss */

@@ -12,7 +12,7 @@
 struct ir_fetcher {
     const char *queue;
     amqp_connection_state_t connection;
-    bool holds; /* `message` is to be released */
+    bool holds; /* `message` must be released */
     amqp_message_t message;
     char key[256]; /* an AMQP short string has at most 255 bytes */
 };

@@ -49,7 +49,7 @@ struct ir_link {
     unsigned attempt;
     int done_fd;
     struct event *done;
-    ir_attempt_t attempting; /* what the thread does now */
+    ir_attempt_t attempting; /* lets the thread's attempt be cancelled */
     amqp_connection_state_t made;
     ir_status_t status;
     ir_error_t made_error;

@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 typedef enum ir_partition_state {
-    IR_PARTITION_FREE,     /* not held; will not be acquired before `due_ns` */
-    IR_PARTITION_OPENING,  /* requested; consume-ok has not arrived yet */
+    IR_PARTITION_FREE,     /* not held; is not acquired again before `due_ns` */
+    IR_PARTITION_OPENING,  /* the consumer was requested; consume-ok has not arrived yet */
     IR_PARTITION_HELD,     /* consumed; only deliveries show whether it is the active consumer */
     IR_PARTITION_DRAINING, /* being given back: passes nothing on, waits for acknowledgements */
     IR_PARTITION_CLOSING   /* channel.close was sent; close-ok makes it FREE */
@@ -32,14 +32,14 @@ typedef struct ir_partition {
     unsigned number;
     amqp_channel_t channel;
     uint32_t session;
-    bool open;            /* the channel is open: open-ok arrived, and no channel.close since */
+    bool open;            /* open-ok has arrived, and no channel.close since then */
     bool wanted;          /* assigned to this worker */
     bool missing;         /* the queue did not exist: declare it again at the next attempt */
-    bool suspect;         /* its queue did not answer: do not acquire it until a trial succeeds */
+    bool suspect;         /* the queue did not answer; a trial must succeed first */
     uint64_t outstanding; /* messages passed on but not acknowledged */
     int64_t asked_ns;     /* when it became OPENING or CLOSING */
     int64_t due_ns;
-    unsigned failures; /* number of losses since it was last held */
+    unsigned failures; /* how often the partition was lost since it was last held */
     ir_backoff_t backoff;
     ir_assembly_t assembly;
 } ir_partition_t;
@@ -50,7 +50,8 @@ typedef enum ir_partition_event {
     IR_PARTITION_OPENED,
     IR_PARTITION_DELIVERY, /* pass `message` on, then call ir_partition_passed */
     IR_PARTITION_OVERSIZE, /* `message` was too large; reject it */
-    IR_PARTITION_LOST,     /* the server closed the channel or cancelled; `error` says why */
+    IR_PARTITION_LOST,     /* the server closed the channel or cancelled the consumer; `error` says
+                            * why */
     IR_PARTITION_BROKEN    /* the whole connection can no longer be used; `error` says why */
 } ir_partition_event_t;
 

@@ -43,7 +43,7 @@ struct ir_presence {
     void *context;
     struct event *tick;
 
-    int64_t announced_ns; /* time of the last announcement; 0: none on this connection */
+    int64_t announced_ns; /* when the last announcement was sent; 0: none on this connection */
     bool wanted;          /* an announcement is due soon */
     char process[PROCESS_SIZE + 1];
     ir_partition_set_t held;
@@ -52,7 +52,7 @@ struct ir_presence {
     int64_t expire_after_ns; /* no worker is considered gone before this time, because the others
                               * could not be heard */
     bool settled;            /* whether it has listened for three ticks since the start */
-    int64_t settle_ns;       /* when the pending change takes effect; 0: none pending */
+    int64_t settle_ns;       /* when a pending change takes effect; 0: none is pending */
     bool left;
 };
 

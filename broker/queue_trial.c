@@ -23,7 +23,7 @@ struct ir_queue_trial {
     struct event *event;
     ir_attempt_t attempt;
     pthread_t thread;
-    bool running; /* while true, the thread owns the fields below */
+    bool running; /* while this is true, the thread owns the fields below */
     unsigned partition;
     ir_status_t status;
     ir_error_t error;

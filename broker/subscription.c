@@ -15,7 +15,7 @@ typedef struct ir_subscription_lane {
     ir_subscription_reader_t reader;
     ir_assembly_t assembly;
     uint64_t last; /* tag of the last message */
-    unsigned owed; /* messages that are not acknowledged yet */
+    unsigned owed; /* number of messages that are not acknowledged yet */
 } ir_subscription_lane_t;
 
 struct ir_subscription {

@@ -58,9 +58,9 @@ void ir_topology_object_show(unsigned object, char text[static 64]);
 unsigned ir_topology_object_partition(unsigned object);
 
 typedef enum ir_topology_ask {
-    IR_TOPOLOGY_LOOK, /* passive; if the object is missing, the broker closes the channel; otherwise
-                       * it does not answer */
-    IR_TOPOLOGY_ASK,  /* passive; answered by declare-ok or a closed channel */
+    IR_TOPOLOGY_LOOK, /* passive declaration without an answer; but if the object is missing, the
+                       * broker closes the channel */
+    IR_TOPOLOGY_ASK,  /* passive declaration, answered by declare-ok or by closing the channel */
     IR_TOPOLOGY_MAKE  /* declares the object; answered in the same way */
 } ir_topology_ask_t;
 

@@ -21,8 +21,8 @@
 typedef enum ir_watch_state {
     IR_WATCH_CLOSED,
     IR_WATCH_OPENING, /* channel.open was sent */
-    IR_WATCH_LOOKING, /* a missing object closes the channel */
-    IR_WATCH_ASKING   /* `answered` of the requested objects exist */
+    IR_WATCH_LOOKING, /* LOOKING: a missing object makes the broker close the channel */
+    IR_WATCH_ASKING   /* ASKING: `answered` of the requested objects are known to exist */
 } ir_watch_state_t;
 
 #define IR_WATCH_OBJECTS_MAX (IR_PARTITIONS_MAX + 8)

@@ -19,7 +19,7 @@ typedef struct ir_teller {
 /* Starts zeroed. */
 typedef struct ir_fault_list {
     uint64_t count;
-    size_t kept; /* those with the lowest places */
+    size_t kept; /* the faults with the lowest places */
     uint64_t places[IR_FAULT_LIST_TOLD];
     ir_error_t list[IR_FAULT_LIST_TOLD];
 } ir_fault_list_t;

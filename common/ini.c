@@ -23,9 +23,9 @@ typedef struct reading {
     unsigned line;
     bool in_order; /* IR_OK if the line is empty, a comment or a section, or was accepted */
     bool section_is_wrong;
-    char wrong_section[SECTION_SIZE]; /* the last one of these */
+    char wrong_section[SECTION_SIZE]; /* the last unknown section */
     ir_arena_t *arena;
-    ir_name_table_t given; /* "SECTION\nNAME" and its line (unsigned), in the arena */
+    ir_name_table_t given; /* maps "SECTION\nNAME" to its line (unsigned); in the arena */
 } reading_t;
 
 static void add(const reading_t *reading, ir_status_t status, const char *text) {

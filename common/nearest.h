@@ -4,7 +4,7 @@
 
 #include "common/view.h"
 
-#define IR_NEAREST_SIZE 40    /* longer names are not compared */
+#define IR_NEAREST_SIZE 40    /* room for a name; longer names are not compared */
 #define IR_NEAREST_DISTANCE 3 /* maximum number of letters changed, added or left out */
 #define IR_NEAREST_TEXT_SIZE 80
 

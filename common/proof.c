@@ -15,7 +15,7 @@ struct ir_suspects {
     const ir_proof_work_t *work;
     uint32_t *items;
     size_t count, capacity;
-    ir_answer_t last; /* the answer to the suspect added last */
+    ir_answer_t last; /* the server's answer to the suspect that was added last */
     bool out_of_memory;
 };
 

@@ -30,7 +30,7 @@ typedef enum ir_setting_type {
 } ir_setting_type_t;
 
 typedef struct ir_setting {
-    const char *name; /* as on the command line, without "--" */
+    const char *name; /* its name on the command line, without "--" */
     char letter;      /* short option, or 0 */
     ir_setting_type_t type;
     const char *unit;    /* placeholder in --help: "URI", "FILE", "BYTES", … */

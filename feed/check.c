@@ -23,7 +23,7 @@ typedef struct ir_feed_check {
     ir_report_t report;
     ir_round_t *round;
     ir_arena_t *arena;    /* memory for one pack */
-    ir_arena_t *faults;   /* the names that were already reported */
+    ir_arena_t *faults;   /* holds the faults already reported */
     ir_name_table_t told; /* faults already reported, each once */
     size_t shown, packs, records;
     bool good;

@@ -18,15 +18,15 @@
 #define IR_FINGERPRINT_BYTES 4096
 
 typedef struct ir_fingerprint {
-    int64_t
-        size; /* bytes of the file that it covers: whole lines, unless the first line is longer */
+    int64_t size; /* how many bytes of the file it covers: whole lines, unless the first line is
+                   * longer */
     uint8_t bytes[IR_FINGERPRINT_SIZE];
 } ir_fingerprint_t;
 
 typedef struct ir_cursor {
     ir_fingerprint_t fingerprint;
     ir_row_place_t at;   /* rows from here on are unconfirmed */
-    ir_row_place_t head; /* where the current head begins */
+    ir_row_place_t head; /* where the current header rows begin */
     uint64_t told;       /* faults up to this line have been reported */
     int64_t size;        /* the file's size at the last read */
     bool whole;          /* `size` was the file's size when the whole file was read and confirmed */

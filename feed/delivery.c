@@ -29,7 +29,7 @@ struct ir_feed_delivery {
     int64_t retry_ns, trouble_ns; /* time of the next attempt; when the target began to fail (0: it
                                    * works) */
     int64_t logged_ns, logged_later_ns;
-    ir_name_table_t motes; /* the value is an index into `keys`, from 1 */
+    ir_name_table_t motes; /* maps a mote to its index in `keys`, counted from 1 */
     char **keys;           /* "ir.MOTE" */
     size_t n_keys;
     ir_delivery_counts_t counts;

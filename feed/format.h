@@ -21,10 +21,9 @@ typedef struct ir_input_format {
     const ir_uplink_kind_t *uplink; /* NULL: a table */
     ir_dialect_t dialect;           /* how a table is written; csv: from the mapping */
     char comment;                   /* rows that begin with this character are skipped; 0: none */
-    unsigned head_rows,
-        name_row;      /* number of head rows, and which one has the names; csv: from the mapping */
-    const char *first; /* required first field of the head, or NULL */
-    const char *time, *zone; /* defaults for the mapping, or NULL */
+    unsigned head_rows, name_row;   /* header rows; which one has the names; csv: see the mapping */
+    const char *first;              /* required first field of the header, or NULL */
+    const char *time, *zone;        /* defaults for the mapping, or NULL */
 } ir_input_format_t;
 
 /* The formats, in the order of their names in the mapping. */

@@ -40,10 +40,10 @@ struct ir_input_tools {
 
 struct ir_input {
     const ir_position_t *position;
-    char *path, *state; /* `state` NULL: nothing is kept */
+    char *path, *state; /* `state` is NULL if no state is kept */
     bool standard;
     bool looked;    /* the file was checked against the cursor in this run */
-    uint64_t named; /* faults reported for its rows */
+    uint64_t named; /* number of faults reported for the file's rows */
     ir_cursor_t cursor;
 
     /* the last read */
@@ -52,18 +52,18 @@ struct ir_input {
     size_t n_packs, capacity;
     ir_note_t *notes;
     size_t n_notes, notes_capacity;
-    size_t row_notes;   /* n_notes before the last row */
+    size_t row_notes;   /* value of n_notes before the last row */
     uint64_t read_line; /* the last row; 0: none */
     ir_fingerprint_t fingerprint;
-    int64_t size;       /* the file's size at that time; -1: standard input */
+    int64_t size;       /* the file's size when it was read; -1: standard input */
     ir_row_place_t end; /* where reading continues once all packs are confirmed */
     bool ended, open;   /* `open`: later rows may be added to the last pack */
-    uint64_t waiting;   /* line of a last row without its line end; 0: none */
+    uint64_t waiting;   /* the line of a last row that lacks its line end; 0: none */
 
     /* the current head */
     ir_row_place_t head;
-    unsigned head_rows; /* number of its rows that were read */
-    char *mark;         /* the first field of its first row */
+    unsigned head_rows; /* number of header rows that were read */
+    char *mark;         /* first field of the first header row */
     ir_layout_t *layout;
 };
 

@@ -22,12 +22,12 @@
 /* A key whose value is a fixed text, or with "column:NAME" the text of that column in each row. */
 typedef struct ir_row_origin {
     const char *text; /* NULL: not given */
-    bool column;      /* `text` is the column's name */
+    bool column;      /* whether `text` is the name of a column */
 } ir_row_origin_t;
 
 /* [POSITION:COLUMN] */
 typedef struct ir_map_value {
-    char *column; /* a '*' in it stands for anything */
+    char *column; /* name of the column, in which '*' matches anything */
     char *sensor, *unit;
     ir_row_origin_t sensor_from;
     const ir_unit_t *known_unit; /* NULL: not given */

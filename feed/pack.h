@@ -26,7 +26,7 @@ typedef struct ir_pack {
     ir_row_place_t head;  /* place of the header rows that apply to it */
     size_t notes;         /* the number of the input's notes before its first row */
     bool given;           /* passed to a sender */
-    bool settled;         /* it has a final answer, now or from an earlier run */
+    bool settled;         /* has a final answer, from now or from an earlier run */
 } ir_pack_t;
 
 /* A pack that is being built. */

@@ -21,7 +21,7 @@ typedef struct ir_reading_value {
 typedef struct ir_reading {
     ir_view_t mote;
     int64_t time_ns;   /* whole microseconds */
-    ir_track_t before; /* for a row: its mote's track before this row */
+    ir_track_t before; /* the state of the mote's track before this row */
     ir_reading_value_t values[IR_MAP_VALUES_MAX];
     size_t n_values;
 } ir_reading_t;

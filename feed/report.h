@@ -14,8 +14,8 @@ typedef struct ir_report {
     uint64_t line;      /* … and the row */
     uint64_t told;      /* rows up to this line were read before and are not reported again */
     bool printed;       /* print to standard output, not to the log */
-    bool out_of_memory; /* out of memory: the current row is not reported and does not count as read
-                         */
+    bool out_of_memory; /* memory ran out, so the current row is not reported and does not count as
+                         * read */
     uint64_t named;     /* number of lines already reported for the current file */
     uint64_t unusable;  /* unusable rows and values of all files */
 } ir_report_t;

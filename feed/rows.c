@@ -12,7 +12,7 @@ struct ir_rows {
     int fd;
     bool ended, cut; /* `cut`: the rest of a line that was too long is being skipped */
     ir_row_place_t at;
-    size_t begin, end; /* position of the buffered bytes not yet returned */
+    size_t begin, end; /* the buffered bytes that were not returned yet */
     char data[2 * IR_ROW_BYTES_MAX];
 };
 

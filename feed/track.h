@@ -13,11 +13,10 @@
 typedef struct ir_track {
     bool timed;
     int64_t wall_ns, time_ns; /* times of the last row: local, and UTC */
-    int run;                  /* -2 … 2: how many consecutive rows went back or forward in time */
-    int64_t step_ns;          /* from the previous time to the last one; 0: there is no previous
-                               * one */
-    int64_t rows, most;       /* the number of rows with the last time; the highest number of rows
-                               * that any earlier time had */
+    int run;                  /* rows in a row that went forward (1, 2) or back (-1, -2) in time */
+    int64_t step_ns;          /* difference of the last two times; 0: there is only one */
+    int64_t rows, most;       /* number of rows with the last time, and the highest such number of
+                               * an earlier time */
     int64_t frame;            /* the last frame counter; -1: none */
     uint64_t encoded;         /* number of uplinks whose payload the network server did not
                                * decode */
@@ -27,7 +26,7 @@ typedef struct ir_track {
 
 typedef enum ir_track_verdict {
     IR_TRACK_CERTAIN,
-    IR_TRACK_GUESSED, /* ambiguous, and no earlier row decides: the first is used */
+    IR_TRACK_GUESSED, /* ambiguous: no earlier row decides, so the first instant is used */
     IR_TRACK_NONE     /* the time does not exist: the clocks were set forward */
 } ir_track_verdict_t;
 

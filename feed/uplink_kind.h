@@ -14,7 +14,7 @@ typedef struct ir_uplink_kind {
     const char *ids[3]; /* possible names for the mote's column, terminated by NULL */
     const char *times[3];
     const char *payload, *frame;
-    const char *event; /* a path that only uplinks have */
+    const char *event; /* path of a member that only uplinks have */
 } ir_uplink_kind_t;
 
 extern const ir_uplink_kind_t ir_uplink_tts, ir_uplink_chirpstack;

@@ -29,8 +29,8 @@ const ir_zone_t *ir_zones_find(ir_zones_t *zones, ir_view_t name);
 
 /* The reading of a local clock: nanoseconds as if it showed UTC. */
 typedef struct ir_instants {
-    int count; /* 0: skipped when the clocks were set forward; 2: occurs twice because they were set
-                  back */
+    int count; /* 0: the local time is skipped (clocks set forward); 2: it occurs twice (clocks set
+                * back) */
     int64_t first_ns, second_ns; /* UTC */
 } ir_instants_t;
 

@@ -16,8 +16,8 @@ typedef struct ir_http ir_http_client_t;
 
 /* The client's credentials, and the authorities it trusts. Each may be NULL. */
 typedef struct ir_http_login {
-    const char *user, *password; /* basic or digest, as the server requires */
-    const char *token;           /* a bearer token (RFC 6750), used instead */
+    const char *user, *password; /* for basic or digest authentication, as the server requires */
+    const char *token;           /* a bearer token (RFC 6750), used instead of user and password */
     const char *ca_file;         /* authorities for https, PEM; NULL: the system's */
 } ir_http_login_t;
 
@@ -34,7 +34,7 @@ typedef ir_status_t (*ir_http_take_fn)(void *context, ir_view_t bytes);
 typedef struct ir_http_request {
     const char *method; /* "GET", "POST", "PUT" */
     const char *url;
-    const char *content_type; /* of the body, or NULL */
+    const char *content_type; /* media type of the body, or NULL */
     const char *accept;       /* or NULL */
     ir_view_t body;
     ir_http_take_fn take; /* receives the body of a 2xx answer; NULL: its first bytes are kept */

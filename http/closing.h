@@ -4,7 +4,7 @@
 
 typedef enum ir_closing {
     IR_CLOSING_IDLE,          /* "idle": the keep-alive time ended */
-    IR_CLOSING_CROWDED,       /* "crowded": idle, and its slot was needed */
+    IR_CLOSING_CROWDED,       /* "crowded": it was idle, and its slot was needed */
     IR_CLOSING_SLOW_HEADERS,  /* "slow-headers": 408 */
     IR_CLOSING_SLOW_BODY,     /* "slow-body": 408 */
     IR_CLOSING_SLOW_READER,   /* "slow-reader": the answer was not read in time */

@@ -28,19 +28,19 @@ struct ir_connections;
 typedef enum ir_connection_phase {
     IR_PHASE_NEW,       /* accepted, not yet examined */
     IR_PHASE_IDLE,      /* between requests */
-    IR_PHASE_HEADERS,   /* from a request's first byte to its empty line */
+    IR_PHASE_HEADERS,   /* between the first byte of a request and its empty line */
     IR_PHASE_BODY,      /* until the whole request has arrived */
     IR_PHASE_DOOMED,    /* exceeded a limit; refused in the next turn of the loop */
     IR_PHASE_ANSWERING, /* until the answer is written */
     IR_PHASE_LINGERING, /* refused; further input is discarded */
-    IR_PHASE_GONE,      /* closed, and its request is not answered yet */
+    IR_PHASE_GONE,      /* closed, while its request is not answered yet */
     IR_PHASE_COUNT
 } ir_connection_phase_t;
 
 /* The request that is being answered: a connection has one at a time. */
 struct ir_request {
     struct ir_connection *connection;
-    struct evhttp_request *http; /* NULL: none, or it was freed with its connection */
+    struct evhttp_request *http; /* NULL: there is none, or it was freed with its connection */
 };
 
 typedef struct ir_connection {

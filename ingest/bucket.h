@@ -5,13 +5,13 @@
 #include <stdint.h>
 
 typedef struct ir_bucket_limits {
-    double rate;  /* observations a second that flow in; 0: no limit */
+    double rate;  /* how many observations per second flow in; 0: no limit */
     double burst; /* its capacity */
 } ir_bucket_limits_t;
 
 /* Zeroed, it is full. */
 typedef struct ir_bucket {
-    double taken; /* how far below full it is; more than `burst`: its content is negative */
+    double taken; /* how much is missing; above `burst`, the content is negative */
     int64_t last_ns;
 } ir_bucket_t;
 

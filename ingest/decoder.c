@@ -14,7 +14,7 @@
     4096 /* bodies up to this size take less than a millisecond, whatever they                     \
           * contain */
 #define WAIT_NS (10 * IR_SECOND_NS)
-#define RING_SIZE 2 /* one request is under way at once */
+#define RING_SIZE 2 /* only one request at a time is passed to the thread */
 
 TAILQ_HEAD(decoding_list, ir_decoding);
 
@@ -23,7 +23,7 @@ struct ir_decoder {
     struct decoding_list waiting; /* ordered by turn; within a turn by arrival */
     size_t count;
     uint64_t turn;          /* the turn of the last request passed to the thread */
-    ir_decoding_t *handed;  /* passed to the thread, until it is collected */
+    ir_decoding_t *handed;  /* the request passed to the thread, until it is collected */
     ir_ring_t *todo, *done; /* of ir_decoding_t */
     pthread_t thread;
     bool started;

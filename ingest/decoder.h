@@ -26,7 +26,7 @@ typedef struct ir_decoding {
     ir_submission_input_t input; /* a copy with its own texts; only the thread uses the body */
     struct evbuffer *body;
     uint64_t turn;
-    int64_t since_ns; /* monotonic, when it was added */
+    int64_t since_ns; /* when the request was added (monotonic) */
     bool queued;
     ir_status_t status;      /* the result: IR_ERR_MEMORY, or see ir_decoder_submission */
     ir_shipment_t *shipment; /* the accepted messages; the owner may take them over and leave

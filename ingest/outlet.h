@@ -19,7 +19,7 @@ typedef struct ir_outlet ir_outlet_t;
 
 typedef struct ir_outlet_options {
     ir_broker_options_t broker; /* its texts outlive the outlet */
-    size_t capacity;            /* shipments under way at once */
+    size_t capacity;            /* maximum number of shipments in progress */
     size_t memory;              /* ... and their bytes, about */
     size_t mote_messages;       /* maximum number of open messages of one mote */
     int64_t late_ns;            /* a mote must wait while one of its messages is open for longer */

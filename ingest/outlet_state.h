@@ -28,7 +28,7 @@ struct ir_outlet {
     int wake_fd;
     pthread_t thread;
     bool started;
-    atomic_size_t under_way; /* passed in and not yet collected */
+    atomic_size_t under_way; /* number of shipments passed in and not yet collected */
 
     pthread_mutex_t lock; /* protects the last error */
     char fault[sizeof(((ir_error_t *)0)->text)];
@@ -42,11 +42,9 @@ struct ir_outlet {
     size_t n_asides;
     ir_outlet_window_t *window;
     int64_t answered_ns; /* when the last answer arrived */
-    bool admits;         /* the next message is taken from a new shipment, not from a partly sent
-                          * one */
+    bool admits;         /* the next message comes from a new shipment */
     int64_t turned_ns;   /* when the last turn began */
-    int64_t drained_ns;  /* when sending was stopped because the connection is to be renewed; 0: it
-                          * is not stopped */
+    int64_t drained_ns;  /* when sending stopped for a new connection; 0: it goes on */
     ir_backoff_t backoff;
     int64_t logged_ns;
 };

@@ -33,9 +33,9 @@ typedef struct ir_shipment {
     size_t bytes;     /* of memory */
     ir_media_t media;
     ir_view_t routing_key;
-    ir_view_t refusals; /* members of the answer's JSON (ir_refusal_append_list); may be empty */
+    ir_view_t refusals; /* members for the answer's JSON (ir_refusal_append_list); may be empty */
     /* the outlet's */
-    size_t sent; /* messages handed to the broker */
+    size_t sent; /* number of messages passed to the broker */
     size_t open; /* messages without a result */
     ir_shipment_fate_t fate;
     size_t n_messages;

@@ -33,7 +33,7 @@ typedef struct ir_submission_input {
     const char *content_encoding;
     const char *idempotency_key;
     ir_view_t body;
-    int64_t arrival_ns;       /* in whole microseconds, as it is sent with the messages */
+    int64_t arrival_ns;       /* arrival in whole microseconds, as it is sent with the messages */
     ir_registry_t *registry;  /* NULL: only names are checked */
     bool accept_unregistered; /* records of unregistered sensors are usable, too */
 } ir_submission_input_t;

@@ -40,7 +40,7 @@ struct ir_outlet_window_message {
     int64_t sent_ns;
     size_t bytes;
     bool late;
-    ir_shipment_fate_t fate; /* if the broker's answer is good */
+    ir_shipment_fate_t fate; /* the result if the broker's answer is positive */
 };
 
 TAILQ_HEAD(messages, ir_outlet_window_message);
@@ -51,9 +51,9 @@ struct ir_outlet_window {
     ir_outlet_window_limits_t limits;
     ir_outlet_window_counts_t counts;
     struct messages open, spare;
-    ir_outlet_window_message_t *next_late; /* the oldest that is not late */
+    ir_outlet_window_message_t *next_late; /* the oldest message that is not late */
     int64_t answered_ns;                   /* when the newest answered message was sent */
-    uint32_t answered_mote;                /* the hash of its mote */
+    uint32_t answered_mote;                /* hash of the mote of this message */
     struct motes ready, held;
     struct bucket spare_motes, *buckets;
     size_t n_buckets; /* a power of two */

@@ -25,15 +25,15 @@ typedef struct ir_outlet_window_limits {
     size_t memory;        /* approximate size of their shipments */
     size_t mote_messages; /* maximum number of open messages of a mote; it starts lower, and each
                            * confirm raises it */
-    size_t mote_bytes;    /* bytes of a mote's open messages; a mote without open messages may
-                           * exceed it with one */
+    size_t mote_bytes;    /* limit for the bytes of a mote's open messages; its first open message
+                           * may exceed this */
     int64_t late_ns;      /* an open message is late when it is older */
 } ir_outlet_window_limits_t;
 
 typedef struct ir_outlet_window_counts {
-    size_t messages, bytes, memory;                         /* open */
-    size_t late;                                            /* number of late messages */
-    size_t motes_waiting;                                   /* late, or at their bounds */
+    size_t messages, bytes, memory; /* open */
+    size_t late;                    /* number of late messages */
+    size_t motes_waiting;           /* motes with late messages or at a limit */
     size_t messages_waiting, bytes_waiting, memory_waiting; /* theirs */
 } ir_outlet_window_counts_t;
 

@@ -23,14 +23,14 @@
 /* The request and the outcome. */
 typedef struct ir_evidence {
     const ir_plan_t *plan;
-    uint64_t messages;    /* messages to send; 0: all that are due in the requested duration */
-    double late_bound_ms; /* limit for the generator's own lateness, kept by 99 of 100 messages */
-    bool failed;          /* an error ended the run */
-    bool interrupted;     /* a signal ended the run */
-    bool ended_early;     /* the source ran out of messages before the requested duration */
-    bool waited;          /* the run waited for messages to be republished */
-    uint64_t gaps;        /* interruptions of the subscription */
-    ir_producer_counts_t sent;       /* counts for the whole run */
+    uint64_t messages;         /* messages to send; 0: all that are due in the requested duration */
+    double late_bound_ms;      /* limit for the generator's own lateness (99th percentile) */
+    bool failed;               /* an error ended the run */
+    bool interrupted;          /* a signal ended the run */
+    bool ended_early;          /* the source ran out of messages before the requested duration */
+    bool waited;               /* the run waited for messages to be republished */
+    uint64_t gaps;             /* interruptions of the subscription */
+    ir_producer_counts_t sent; /* counts for the whole run */
     const ir_tracker_counts_t *back; /* NULL: no subscription */
     const ir_result_t *results;      /* one for each phase */
     size_t n_results;

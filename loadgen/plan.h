@@ -10,14 +10,14 @@
 #include <stdint.h>
 
 typedef enum ir_plan_kind {
-    IR_PLAN_WHOLE, /* one phase: for a duration, or until the source ends */
+    IR_PLAN_WHOLE, /* one phase for the whole duration, or until the source ends */
     IR_PLAN_STEPS, /* rates from low to high */
     IR_PLAN_SEARCH /* trials until the highest sustained rate is found */
 } ir_plan_kind_t;
 
 typedef struct ir_plan_options {
     ir_pattern_t pattern;
-    int64_t duration_ns; /* total; 0: until the source ends */
+    int64_t duration_ns; /* total duration; 0: until the source ends */
     const char *steps;   /* "FROM:TO:STEP:SECONDS", or NULL */
     bool search;
     int64_t warm_up_ns, trial_ns; /* lengths, for each trial of the search */

@@ -49,7 +49,7 @@ typedef struct ir_run {
     ir_trend_t backlog;                        /* the backlog during the step */
     double asked;
     int64_t start_ns, row_ns;
-    int64_t measure_ns, end_ns; /* of the step: when measuring begins, and when the step ends */
+    int64_t measure_ns, end_ns; /* for the step: when measuring begins, and when the step ends */
     const char *note;
 
     ir_result_t *results;

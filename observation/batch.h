@@ -21,7 +21,7 @@
 typedef enum ir_observation_state {
     IR_OBSERVATION_NEW,       /* not known to be stored */
     IR_OBSERVATION_DUPLICATE, /* the document store already had it */
-    IR_OBSERVATION_REFUSED    /* refused by a store; the batch's refusal has the reason */
+    IR_OBSERVATION_REFUSED    /* refused by a store; a refusal of the batch has the reason */
 } ir_observation_state_t;
 
 typedef struct ir_observation {
@@ -51,11 +51,11 @@ typedef struct ir_revision {
     ir_test_t test;
     uint8_t flag;                 /* the new flag of `test` */
     uint8_t previous;             /* the flag it had */
-    ir_observation_t observation; /* message of the point that decided the flag */
+    ir_observation_t observation; /* a copy; its `message` is that of the deciding point */
     ir_id_t raw_id;               /* id of the message with the revised observation */
     ir_id_t decided_by;           /* the observation that decided it */
-    bool supersedes;              /* the earlier flag that it replaces after reprocessing: */
-    ir_id_t superseded;           /* a revision, or the observation itself if it had none */
+    bool supersedes;    /* whether it replaces a verdict, after reprocessing; if so, … */
+    ir_id_t superseded; /* … that verdict: a revision, or the observation itself */
 } ir_revision_t;
 
 /* Whether a message is set aside. A stage skips messages that are set aside. */
@@ -67,17 +67,16 @@ typedef enum ir_aside {
 
 typedef struct ir_message {
     ir_id_t raw_id;
-    ir_view_t routing_key, content_type; /* as received, and as text (common/legible.h): */
+    ir_view_t routing_key, content_type; /* as received; then as text (common/legible.h): */
     ir_view_t key_text, type_text;
-    ir_view_t mote; /* empty when the routing key has none */
+    ir_view_t mote; /* empty when the routing key names no mote */
     ir_view_t body;
     ir_view_t name;     /* the sender's name for the message; empty: none */
     int64_t arrival_ns; /* whole microseconds */
     int64_t sent_ns;    /* base of relative times; 0: the arrival */
     bool stamped;       /* the message carried its arrival time */
     bool ask;   /* the raw message may already be stored with other times, which take precedence */
-    bool known; /* for such messages: the stored arrival, or that of an equal message earlier in
-                 * this batch */
+    bool known; /* `arrival_ns` is the stored one, or that of an equal message */
     bool redelivered;
     bool refused;   /* entirely refused: no observations */
     bool duplicate; /* the document store already had the raw message */
@@ -87,7 +86,7 @@ typedef struct ir_message {
     const uint32_t
         *by_time; /* indexes of the observations in time order; NULL: they are in time order */
     uint32_t first_refusal,
-        n_refusals; /* refusals from decoding, contiguous; the last one may merge several */
+        n_refusals; /* refusals from decoding, adjacent; the last one may stand for several */
     /* for the acknowledgement; 0 if not from a broker */
     uint32_t partition;
     uint32_t

@@ -9,7 +9,7 @@
 
 /* All zero: empty. */
 typedef struct ir_id_set {
-    ir_id_t *slots; /* open addressing; the nil id is an empty slot */
+    ir_id_t *slots; /* open addressing; a slot with the nil id is empty */
     size_t capacity, used;
 } ir_id_set_t;
 

@@ -35,7 +35,7 @@ typedef struct ir_id {
 #define IR_ID_TEXT_SIZE 37
 #define IR_ID_VERSION 8
 #define IR_ID_TIME_SIZE 6 /* size of the time at the beginning of an id */
-#define IR_ID_HASH_AT 9   /* from here on, an id is only hash */
+#define IR_ID_HASH_AT 9   /* from this byte on, an id consists only of hash bits */
 
 /* The namespaces, as UUID text, for docs and other programs. */
 #define IR_NAMESPACE_RAW "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a01"
@@ -44,10 +44,11 @@ typedef struct ir_id {
 
 /* The data that identify a raw message. */
 typedef enum ir_raw_kind {
-    IR_RAW_ABSOLUTE, /* every record has an absolute time: only the content */
-    IR_RAW_NAMED,    /* a time is relative and the message has a name */
+    IR_RAW_ABSOLUTE, /* every record has an absolute time: only the content counts */
+    IR_RAW_NAMED,    /* a time is relative, and the message has a name, which counts */
     IR_RAW_ARRIVED,  /* a time is relative: the arrival counts */
-    IR_RAW_PLAIN     /* no valid record; or a relative time, without a name and a known arrival */
+    IR_RAW_PLAIN     /* there is no valid record; or a time is relative, without a name or a known
+                      * arrival */
 } ir_raw_kind_t;
 
 typedef struct ir_raw_key {

@@ -15,10 +15,10 @@
 /* The context of one message. */
 typedef struct ir_resolution {
     const ir_registry_t *registry; /* NULL: nothing is registered */
-    const char *strangers_iri; /* ends in '/' or '#': base of generic terms for unregistered motes
-                                  and sensors; NULL: they are refused */
-    ir_arena_t *arena;         /* holds these terms; `sensor` then points into it */
-    ir_view_t mote_id;         /* of the sending mote; must outlive the resolution */
+    const char *strangers_iri; /* base of generic terms for unregistered motes and sensors; ends in
+                                * '/' or '#'; NULL: these are refused */
+    ir_arena_t *arena;         /* holds the generic terms, to which `sensor` then points */
+    ir_view_t mote_id;         /* id of the sending mote; must outlive the resolution */
     const ir_mote_t *mote;     /* NULL: no record belongs to a known mote, so each sensor is another
                                 * mote's or unknown */
     bool out_of_memory;

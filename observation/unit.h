@@ -14,15 +14,15 @@
 #define IR_QUDT_QUANTITY "http://qudt.org/vocab/quantitykind/"
 
 typedef struct ir_unit {
-    const char *qudt;     /* local name in http://qudt.org/vocab/unit/, "DEG_C" */
+    const char *qudt;     /* its name in http://qudt.org/vocab/unit/, such as "DEG_C" */
     const char *ucum;     /* "Cel" */
     const char *senml;    /* SenML name, or the text this project sends where SenML has none */
-    const char *aliases;  /* other texts that mean it, separated by |, or "" */
+    const char *aliases;  /* other texts for the same unit, separated by |, or "" */
     const char *label;    /* "degree Celsius" */
-    const char *quantity; /* local name in http://qudt.org/vocab/quantitykind/; only units of the
-                           * same kind convert */
-    const char *apart;    /* a word: converts only to units with the same word (FNU, NTU); NULL:
-                           * none */
+    const char *quantity; /* its kind in http://qudt.org/vocab/quantitykind/; only units of the same
+                           * kind convert */
+    const char *apart;    /* a word that restricts conversion to units with the same word (FNU,
+                           * NTU); or NULL */
     double factor;        /* base = value × factor + offset */
     double offset;
     bool secondary; /* the SenML name is a secondary one (RFC 8798): bver 26 */

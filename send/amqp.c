@@ -13,7 +13,7 @@ typedef struct ir_amqp {
     int64_t timeout_ns;
     int64_t progress_ns; /* time of the last answer, or of the first message sent after all were
                             answered */
-    uint64_t refused;    /* messages since the last RETRY */
+    uint64_t refused;    /* number of messages since the last RETRY */
     ir_error_t returned; /* why a message was unroutable since the last RETRY; IR_OK: none was */
 } ir_amqp_t;
 

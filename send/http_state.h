@@ -11,7 +11,7 @@
 
 #include <curl/curl.h>
 
-#define IR_HTTP_HOLD_NS (500 * IR_MILLISECOND_NS) /* delay when the server gives none */
+#define IR_HTTP_HOLD_NS (500 * IR_MILLISECOND_NS) /* delay if the server gives none */
 #define IR_HTTP_LONGEST_HOLD_NS (3600 * IR_SECOND_NS)
 
 typedef struct ir_http_item {
@@ -25,7 +25,7 @@ typedef struct ir_exchange {
     CURL *easy;
     const ir_answers_t *answers; /* the sender's */
     uint32_t first, count;       /* count 0: idle */
-    unsigned requests;           /* number of times it was sent */
+    unsigned requests;           /* how often it was sent */
     ir_buffer_t body;            /* body of a request with several packs, one per line */
     ir_buffer_t answer;
     struct curl_slist *named; /* headers for a pack with a name */
@@ -39,7 +39,7 @@ typedef struct ir_http_sender {
     unsigned n_idle;
     ir_exchange_t **idle;
     struct curl_slist *single, *several; /* headers for requests with one pack, and with several */
-    uint32_t packs;                      /* maximum number in one request */
+    uint32_t packs;                      /* maximum number of packs in one request */
     ir_mote_queue_t *queue;
     ir_http_item_t items[IR_SENDER_OPEN_MAX];
     uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */

@@ -34,7 +34,7 @@ typedef struct ir_parcel {
 } ir_parcel_t;
 
 typedef enum ir_sender_answer {
-    IR_ANSWER_CONFIRMED, /* durable at the other side */
+    IR_ANSWER_CONFIRMED, /* the other side has stored it durably */
     IR_ANSWER_REFUSED,   /* never will be */
     IR_ANSWER_DENIED, /* refused, but not because of its content: the credential or address is wrong
                        */
@@ -61,7 +61,7 @@ static inline bool ir_sender_is_final(ir_status_t status) {
 
 struct ir_sender {
     const char *name;
-    bool names;       /* sent messages carry their name */
+    bool names;       /* whether messages are sent with their name */
     bool multiplexes; /* one sender opens all connections to the target */
 
     /* Creates a sender without connecting. `target` must outlive the sender; `answers` is copied.

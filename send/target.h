@@ -36,7 +36,7 @@ typedef struct ir_target {
 typedef struct ir_target_options {
     const char *ca, *mqtt_password;
     const ir_mote_tokens_t *tokens;
-    ir_broker_options_t broker; /* its uri is the target if none is given */
+    ir_broker_options_t broker; /* its URI is the target if no other is given */
     unsigned connections; /* connections of one thread to each target; 0: the protocol's default */
     unsigned packs;
     int64_t timeout_ns;

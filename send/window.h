@@ -21,7 +21,7 @@ typedef struct ir_open {
     uint32_t sent;     /* how often */
     bool given;        /* the sender has the message; otherwise it must be passed to the sender
                         * again */
-    bool repeat;       /* it repeats an earlier message */
+    bool repeat;       /* the message repeats an earlier one */
     bool arrives;      /* its times are relative to its arrival */
     bool raw_id_known; /* otherwise the id depends on the arrival, too */
     bool used;

@@ -87,10 +87,9 @@ typedef struct ir_ledger_result {
     uint64_t expected; /* distinct ids that must be stored */
     uint64_t present;  /* distinct ids of the ledger that were seen */
     uint64_t missing;  /* ids that must be stored but were not seen */
-    uint64_t doubled;  /* number of repeated sightings of an id, and of messages seen more often
-                        * than they were sent */
+    uint64_t doubled;  /* how many sightings repeat an id, or exceed how often a message was sent */
     uint64_t foreign;  /* sightings of ids that the ledger does not have */
-    uint64_t others;   /* such sightings of motes that the ledger does not have either */
+    uint64_t others;   /* those of them whose mote the ledger does not have either */
     uint64_t again;    /* extra copies of messages that were sent again without a name */
 } ir_ledger_result_t;
 void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind);

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 typedef struct ir_file_presence {
-    bool known; /* false: nothing to compare with */
+    bool known; /* false: there is nothing to compare with */
     dev_t device;
     ino_t inode;
 } ir_file_presence_t;

@@ -90,8 +90,8 @@ static void read_senml(const json_t *from, ir_item_t *item) {
 
 static const struct {
     const char *name;
-    const char
-        *list; /* key of the array of items; "": the body is the array; NULL: one item per line */
+    const char *list; /* key of the array of items; "": the body itself is the array; NULL: one item
+                       * per line */
     const char *must; /* a key that only observations have */
     void (*read)(const json_t *from, ir_item_t *item);
 } formats[] = {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define IR_ITEM_TEXT 200 /* bytes; longer texts are truncated */
+#define IR_ITEM_TEXT 200 /* room for a text; longer texts are truncated */
 
 typedef struct ir_item {
     char time[IR_ITEM_TEXT]; /* empty if the format does not contain it */

@@ -26,8 +26,8 @@ void ir_denied_remove(ir_denied_t *denied, ir_view_t key);
 
 typedef enum ir_denial {
     IR_DENIAL_NONE,
-    IR_DENIAL_STANDS, /* *why holds the broker's answer */
-    IR_DENIAL_DUE     /* denied too, but the caller must rehearse the key now */
+    IR_DENIAL_STANDS, /* still denied: `why` holds the broker's answer */
+    IR_DENIAL_DUE     /* still denied, but the caller must now rehearse the key */
 } ir_denial_t;
 
 ir_denial_t ir_denied_look(ir_denied_t *denied, ir_view_t key, ir_error_t *why);

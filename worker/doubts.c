@@ -8,7 +8,7 @@
 
 typedef struct mote {
     ir_view_t id;
-    size_t n_messages; /* messages set aside but not settled */
+    size_t n_messages; /* number of messages that are set aside and not settled */
     uint64_t since;    /* number of the batch in which the mote became in doubt */
     char text[];
 } mote_t;

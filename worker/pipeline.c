@@ -18,9 +18,9 @@ struct ir_pipeline {
     atomic_bool given_up;
     ir_batch_t **batches; /* all batches */
     size_t n_batches;
-    ir_batch_t **spare; /* a stack of the empty batches */
+    ir_batch_t **spare; /* stack of the empty batches */
     size_t n_spare;
-    ir_batch_t *open; /* the one that collects, or NULL */
+    ir_batch_t *open; /* the batch that collects messages, or NULL */
     ir_ring_t *done;
     uint64_t next_sequence;
 };

@@ -26,7 +26,7 @@ struct ir_stage {
     atomic_bool refused; /* the server refused the credentials before it was ever available; `fault`
                           * has the reason */
     atomic_bool abandoned;
-    atomic_bool dropped; /* a batch was passed on undone */
+    atomic_bool dropped; /* whether a batch was passed on undone */
     atomic_size_t in_hand;
     pthread_mutex_t lock; /* protects `fault` and the condition */
     pthread_cond_t changed;

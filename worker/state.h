@@ -60,7 +60,7 @@ typedef struct ir_worker {
 
     ir_worker_phase_t phase;
     bool welcome;  /* the broker accepted the login once, so a later refusal may be temporary */
-    bool complete; /* was ready once, so start-timeout no longer applies */
+    bool complete; /* the worker was ready once, so start-timeout no longer applies */
     int64_t started_ns, stopping_ns;
     bool abandoned;
     char broker_fault[sizeof(((ir_error_t *)0)->text)];

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define UPKEEP_SECONDS 1
-#define ASIDE_IN_FLIGHT 1                 /* batches in proof at the same time */
+#define ASIDE_IN_FLIGHT 1                 /* batches that are proved at the same time */
 #define ASK_DENIED_NS (10 * IR_SECOND_NS) /* until a refused routing key is tried again */
 
 static void leave_loop(ir_worker_t *worker) {

@@ -42,7 +42,7 @@ typedef struct ir_format_item {
 bool ir_format_item_empty(const ir_format_item_t *item);
 
 typedef struct ir_format {
-    const char *name; /* as in --format, FORMATS and the routing key FORMAT.MOTE */
+    const char *name; /* the name in --format, in FORMATS and in the routing key FORMAT.MOTE */
     const char *content_type;
     bool has_quality; /* the format shows flags; revisions are published only then */
     /* Written before the first and after the last item of a file or stream; NULL: nothing. A

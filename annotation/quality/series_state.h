@@ -11,10 +11,10 @@
 
 typedef struct ir_series_state {
     /* used by quality control */
-    bool fresh;         /* new: its past is not read yet */
+    bool fresh;         /* just made: its past is not read yet */
     uint32_t session;   /* session of the partition when it was read */
     size_t seen;        /* number of points so far; exact if below 3, otherwise a lower bound */
-    ir_point_t last[2]; /* newest first; the first min(seen, 2) are valid */
+    ir_point_t last[2]; /* the newest first; only the first min(seen, 2) are valid */
     double *values;     /* newest first, starting at `begin` */
     size_t capacity;    /* how many values are kept */
     size_t begin;       /* index of the newest */

@@ -22,11 +22,12 @@ typedef struct ir_progress {
 /* The present state of the run. */
 typedef struct ir_progress_state {
     int64_t now_ns;             /* monotonic */
-    uint64_t messages, to_send; /* done and total; total 0: unknown */
+    uint64_t messages, to_send; /* number of messages done, and in total (0: unknown) */
     int64_t length_ns;          /* length of the whole run; 0: until everything is sent */
     bool sending;               /* false: sending has ended, so no sending rate is shown */
     double asked;               /* current target rate, observations/s; 0: as fast as possible */
-    uint64_t sent, done; /* observations; done: republished, or confirmed without a subscription */
+    uint64_t sent, done; /* numbers of observations; done: republished or, without a subscription,
+                          * confirmed */
     double backlog;      /* observations */
     uint64_t refused, failures;
     bool heard;

@@ -14,7 +14,7 @@
 
 typedef struct ir_reconciliation {
     uint64_t sent, confirmed, refused, lost;
-    bool heard;       /* the run subscribed, so the following are known */
+    bool heard;       /* whether the run subscribed, so that the following are known */
     uint64_t repeats; /* confirmed messages that repeat an earlier one */
     uint64_t republished, rejected, missing;
 } ir_reconciliation_t;

@@ -23,7 +23,7 @@ const char *ir_quantiles_text(const ir_quantiles_t *quantiles, double ms,
                               char text[static IR_MS_SIZE]);
 
 typedef struct ir_result {
-    double asked;   /* observations/s; 0: as fast as possible */
+    double asked;   /* requested rate, observations/s; 0: as fast as possible */
     double seconds; /* length of the measurement */
     uint64_t messages_sent, observations_sent;
     uint64_t messages_confirmed, observations_confirmed;

@@ -18,7 +18,7 @@
 typedef struct ir_trial {
     double asked;      /* 0: as fast as possible */
     double sent_share; /* the share of due observations that were sent, 0 … 1 */
-    double reached;    /* rate republished, or confirmed without a subscription */
+    double reached;    /* rate of finished observations (measurement.h) */
     double growth;     /* growth of the backlog, observations/s */
     double p99_ms;     /* corrected */
     bool valid;        /* the generator kept its own schedule */
@@ -40,10 +40,10 @@ ir_verdict_t ir_trial_judge(const ir_trial_t *trial, double p99_bound_ms);
 
 typedef struct ir_search {
     double rate;      /* rate of the next trial; 0: as fast as possible */
-    double low, high; /* bounds; while stepping, `low` is the last kept rate; 0: none */
+    double low, high; /* bounds of the rate; while stepping, `low` is the last kept rate; 0: none */
     double turns[IR_SEARCH_TURNS]; /* rates kept at the turns, ascending */
     unsigned n_turns;
-    bool stepping; /* the bounds are close: the up-and-down method has begun */
+    bool stepping; /* the bounds are close, and the up-and-down method has begun */
     bool kept;     /* the last trial kept its rate */
     unsigned same; /* while stepping: the number of successive steps in the same direction; while
                     * bisecting: the number of failed trials at `rate` */

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define IR_LATENESS_MAX 256 /* messages between two calls of ir_lateness_take */
+#define IR_LATENESS_MAX 256 /* maximum number of messages between two calls of ir_lateness_take */
 
 /* Starts zeroed. Times are monotonic. */
 typedef struct ir_lateness {

@@ -30,8 +30,9 @@ typedef struct ir_producer_options {
     const ir_target_t *target;
     unsigned index, producers;
     unsigned lanes;   /* senders, each with its own connections; motes are spread over them */
-    unsigned window;  /* 1 … IR_PRODUCER_WINDOW_MAX messages without a final answer */
-    int64_t retry_ns; /* gives up when the target has failed for this long */
+    unsigned window;  /* maximum number of messages without a final answer, at most
+                       * IR_PRODUCER_WINDOW_MAX */
+    int64_t retry_ns; /* the producer gives up when the target has failed for this long */
     int64_t stall_ns; /* … or when the tracker has had no room for this long */
 } ir_producer_options_t;
 
@@ -69,17 +70,17 @@ bool ir_producer_idle(const ir_producer_t *producer);
 void ir_producer_finish(ir_producer_t *producer);
 
 typedef struct ir_producer_counts {
-    uint64_t messages_sent, observations_sent; /* each message once, however often it was sent */
+    uint64_t messages_sent, observations_sent; /* each message counts once */
     uint64_t messages_confirmed, observations_confirmed;
     uint64_t messages_refused, observations_refused;
     uint64_t messages_lost,
-        observations_lost; /* without a final answer; known when the producer is done */
+        observations_lost; /* messages without a final answer; known when the producer is done */
     uint64_t messages_unsent, observations_unsent; /* due in orders that are over */
     uint64_t unmeant;                              /* refused although every record was good */
     uint64_t repeats;  /* confirmed messages that repeat an earlier one */
     uint64_t resent;   /* sent again after a failure or at the target's request */
     uint64_t failures; /* the target's failures: lost connections, answers that ask to retry */
-    double observations_behind;             /* due now and not sent */
+    double observations_behind;             /* observations that are due now but not sent */
     int64_t first_send_ns, last_confirm_ns; /* monotonic; 0: none yet */
     int64_t last_due_ns, last_send_ns;      /* of messages with a due time; 0: none yet */
 } ir_producer_counts_t;

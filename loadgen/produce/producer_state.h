@@ -21,7 +21,7 @@ typedef struct ir_lane {
     ir_producer_t *producer;
     void *sender;
     bool up;
-    int64_t retry_ns;   /* next attempt to connect, while not up */
+    int64_t retry_ns;   /* time of the next attempt to connect, while it is down */
     int64_t trouble_ns; /* since when it fails; 0: it works */
     ir_backoff_t backoff;
     unsigned given;   /* messages passed to the sender and not yet answered */

@@ -26,7 +26,7 @@ typedef struct ir_schedule {
     int64_t start_ns;
     int64_t data_start_ns; /* the first message's own time */
     uint64_t observations; /* due until now */
-    int64_t waited_ns;     /* Poisson: the gaps until now */
+    int64_t waited_ns;     /* for Poisson: the sum of the gaps so far */
 } ir_schedule_t;
 
 void ir_schedule_init(ir_schedule_t *schedule, const ir_pattern_t *pattern, int64_t start_ns,

@@ -14,7 +14,7 @@
 
 /* Bits. */
 typedef enum ir_fault {
-    IR_FAULT_DUPLICATE = 1, /* the previous message again, byte for byte */
+    IR_FAULT_DUPLICATE = 1, /* repeats the previous message, byte for byte */
     IR_FAULT_LATE = 2,      /* measured earlier than messages that its mote has already sent */
     IR_FAULT_MALFORMED = 4, /* not SenML, or of an unknown version: refused entirely */
     IR_FAULT_UNKNOWN = 8,   /* one record is from a sensor that is not in the registry */
@@ -22,12 +22,12 @@ typedef enum ir_fault {
     IR_FAULT_BURST = 32     /* one of several that the mote sends at once */
 } ir_fault_t;
 
-#define IR_FAULTS_BLOCK 8 /* rounds; and motes that share a burst */
+#define IR_FAULTS_BLOCK 8 /* number of rounds in a block, and of motes in a group */
 
 /* How a pack gives the times of its records. */
 typedef enum ir_timing {
     IR_TIMING_ABSOLUTE,
-    IR_TIMING_RELATIVE, /* how long before the pack was sent */
+    IR_TIMING_RELATIVE, /* times count from when the pack was sent */
     IR_TIMING_CLOCKLESS /* nothing */
 } ir_timing_t;
 

@@ -31,9 +31,9 @@ typedef struct ir_source_message {
     unsigned mote_number;
     size_t n_records;  /* records in the message, including deliberately wrong ones; rates count
                           these */
-    size_t n_accepted; /* observations it yields; `ids` gives as many */
-    uint64_t original; /* the message of the same mote that this one repeats; else its own number. A
-                          repetition has the same body and ids, so it adds nothing to the stores */
+    size_t n_accepted; /* number of observations that result; `ids` gives as many */
+    uint64_t original; /* number of the message that this one repeats, or its own. A repeat has the
+                        * same mote, body and ids, so it adds nothing to the stores */
     int64_t time_ns;   /* the first record's time in the body, if times are absolute */
     int64_t due_ns;    /* time at which it is due at pace 1, in data time since the first message;
                         * never decreases from one message to the next */

@@ -32,7 +32,7 @@ typedef struct ir_expected {
     const ir_id_t *raw_id; /* unique in the run; NULL: it depends on the arrival time */
     unsigned mote;
     size_t n_records;
-    size_t n_accepted; /* 0: the message should only be rejected */
+    size_t n_accepted; /* 0: the message must be rejected completely */
     int64_t intended_ns, sent_ns;
 } ir_expected_t;
 
@@ -78,9 +78,9 @@ typedef struct ir_tracker_counts {
     uint64_t expected, complete;
     uint64_t complete_records; /* accepted observations of complete messages */
     uint64_t by_fate[IR_FATE_COUNT];
-    uint64_t stray;           /* complete but not confirmed by the target */
-    uint64_t partly_rejected; /* complete, and seen in ir.rejected */
-    uint64_t unmeant;         /* seen in ir.rejected although every record was good */
+    uint64_t stray;           /* messages that came back but were not confirmed by the target */
+    uint64_t partly_rejected; /* messages that came back and were also in ir.rejected */
+    uint64_t unmeant;         /* messages that were rejected although every record was good */
     uint64_t waiting;         /* confirmed, but not yet completely back … */
     uint64_t waiting_records; /* … and their observations */
     uint64_t by_format[IR_TRACKER_FORMATS_MAX]; /* distinct messages */
@@ -89,8 +89,8 @@ typedef struct ir_tracker_counts {
     uint64_t foreign;                           /* arrivals that this run did not send */
     uint64_t matched;                           /* messages whose ids were assigned by order */
     uint64_t revisions;
-    uint64_t order_violations; /* unmarked first arrivals of a message after a later message of the
-                                  same mote, in the same format */
+    uint64_t order_violations; /* messages whose first, unmarked arrival came after a later message
+                                * of the same mote, in the same format */
     int64_t last_complete_ns;  /* monotonic, like all times here; 0: none yet */
 } ir_tracker_counts_t;
 

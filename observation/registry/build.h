@@ -12,7 +12,7 @@
 
 struct ir_registry {
     atomic_uint references;
-    ir_arena_t *arena; /* everything but the two tables */
+    ir_arena_t *arena; /* holds everything except the two tables */
     ir_turtle_t turtle;
     ir_name_table_t sensors, motes;
 };

@@ -29,7 +29,7 @@ typedef enum ir_period {
 /* One member of the climatology test. Later members override earlier ones. */
 typedef struct ir_climatology {
     ir_period_t period;
-    int64_t begin, end; /* inclusive: ns, or month/week/day number */
+    int64_t begin, end; /* both included: times in ns, or numbers of months, weeks or days */
     ir_span_t fail;     /* optional */
     ir_span_t suspect;  /* vspan, required */
 } ir_climatology_t;

@@ -71,7 +71,7 @@ enum {
 
 typedef struct ir_registry_term_info {
     const char *iri;
-    unsigned roles;      /* for our terms: the allowed kinds of the subject; 0: a class */
+    unsigned roles;      /* for our terms: the kinds of node that may have it; 0: it is a class */
     const char *belongs; /* the same in words */
 } ir_registry_term_info_t;
 

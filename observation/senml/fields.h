@@ -42,7 +42,7 @@ typedef struct ir_resolver {
     const ir_senml_limits_t *limits;
     ir_senml_clock_t clock;
     ir_senml_pack_t pack;
-    ir_refusal_t whole; /* fault that refuses the pack, or reason NONE */
+    ir_refusal_t whole; /* the fault because of which the whole pack is refused, or reason NONE */
     bool out_of_memory;
     /* current base values */
     ir_view_t base_name, base_unit;

@@ -102,7 +102,7 @@ typedef enum mark {
 
 typedef struct survey {
     unsigned depth; /* deepest nesting */
-    size_t commas;  /* between the items of the outermost array */
+    size_t commas;  /* number of commas between the items of the outermost array */
     size_t items;   /* limit for the total number of values */
     bool marked;    /* some record is */
 } survey_t;

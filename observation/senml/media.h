@@ -20,8 +20,7 @@ ir_media_t ir_media_parse(ir_view_t content_type);
 /* Like ir_media_parse, but decides an open type by the body's first byte: a JSON array or a CBOR
  * array. UNKNOWN for anything else. */
 ir_media_t ir_media_of(ir_view_t content_type, ir_view_t body);
-const char *ir_media_text(ir_media_t media); /* the SenML content type; "unknown" if the body would
-                                              * have to decide */
+const char *ir_media_text(ir_media_t media); /* "unknown": only the body can decide */
 
 /* The size of a byte order mark before JSON, or 0. */
 size_t ir_json_mark(ir_view_t body);

@@ -26,7 +26,7 @@
 
 typedef struct ir_senml_limits {
     size_t bytes;      /* limit for the size of the body */
-    unsigned depth;    /* nesting; the pack itself counts as 1 */
+    unsigned depth;    /* limit for the nesting; the pack itself counts as 1 */
     unsigned records;  /* limit for the records of one pack */
     int64_t future_ns; /* how far after the arrival a time may be */
 } ir_senml_limits_t;
@@ -56,14 +56,15 @@ typedef struct ir_senml_record {
 typedef struct ir_senml_pack {
     ir_senml_record_t *records;
     size_t n_records;
-    ir_refusal_t *refusals; /* of records, in order; or one with record -1: then n_records is 0.
-                               Only the first IR_REFUSALS_LISTED + 1 have a detail */
+    ir_refusal_t *refusals; /* in the order of the records; or only one, with record -1, and
+                             * n_records is 0. Only the first IR_REFUSALS_LISTED + 1 have a
+                             * detail */
     size_t n_refusals;
     /* The input for the raw id (identity.h): all records that are valid SenML, including those
      * refused because they are too far in the future. */
     size_t n_valid;
-    bool relative;    /* one of them at least */
-    int64_t first_ns; /* the time of the first */
+    bool relative;    /* whether a record has a relative time */
+    int64_t first_ns; /* the time of the first record */
 } ir_senml_pack_t;
 
 /* When a message arrived, and when it was sent according to the sender (0: unknown). Relative times

@@ -41,26 +41,26 @@ typedef struct ir_origin {
 typedef struct ir_node {
     ir_node_kind_t kind;
     ir_view_t text;                   /* the IRI, the blank node's label, or the literal's text */
-    ir_view_t datatype;               /* of a literal: its IRI, or empty */
-    ir_view_t language;               /* of a literal, or empty */
+    ir_view_t datatype;               /* IRI of a literal's datatype, or empty */
+    ir_view_t language;               /* language of a literal, or empty */
     const char *iri;                  /* the name of an IRI or blank node in N-Triples */
     ir_fact_t *first, *last;          /* statements with this subject */
     unsigned n_facts;                 /* their number */
     unsigned depth;                   /* a blank node's depth of nesting */
     unsigned file;                    /* the first file that names it */
-    bool unknown;                     /* a fault of its IRI, or of its datatype's IRI, was
+    bool unknown;                     /* a fault in its IRI, or in the IRI of its datatype, was
                                        * reported */
     bool faulty;                      /* a fault in its statements was reported; other statements
                                        * may be missing */
-    int term;                         /* for the registry builder: its known term */
-    unsigned roles;                   /* likewise: the kinds found for it */
-    void *meanings[IR_NODE_MEANINGS]; /* likewise: the objects built from it */
+    int term;                         /* for the registry builder: the known term */
+    unsigned roles;                   /* for the registry builder: its kinds */
+    void *meanings[IR_NODE_MEANINGS]; /* for the registry builder: the objects made from it */
 } ir_node_t;
 
 struct ir_fact {
     ir_node_t *subject, *predicate, *object;
-    ir_origin_t at;          /* the place of the object; for a derived statement, of the statement
-                              * in the file */
+    ir_origin_t at;          /* place of the object; for a derived statement, place of the original
+                              * one */
     ir_fact_t *next;         /* the next statement in the files */
     ir_fact_t *next_of_same; /* the next statement of the same subject */
 };
@@ -77,7 +77,7 @@ typedef struct ir_turtle_file {
 
 typedef struct ir_turtle {
     ir_turtle_file_t *files;
-    unsigned n_files; /* the last one is being read, or was the last to be read */
+    unsigned n_files; /* the last file is being read, or was read last */
     ir_arena_t *arena;
     ir_name_table_t nodes;      /* table of the nodes, by kind and text */
     ir_name_table_t statements; /* by nodes and file; only for subjects with many statements */

@@ -39,8 +39,8 @@ typedef struct reading {
     bool ends;                      /* nothing more can be read */
     ir_status_t status;             /* IR_ERR_MEMORY */
     ir_error_t *error;              /* its text */
-    ir_node_t *described, *subject; /* the last statement's subject, and the node that it is nested
-                                     * in */
+    ir_node_t *described, *subject; /* subject of the last statement, and the node in which that
+                                     * subject is nested */
 } reading_t;
 
 /* The file that is being read. */

@@ -7,9 +7,9 @@
 
 /* The context of a byte. Starts zeroed, anywhere in a line that is not inside a multi-line text. */
 typedef struct ir_turtle_scan {
-    int quote;    /* the character that ends the text or IRI around it; 0: it is outside of both */
+    int quote;    /* the character that will end the present text or IRI; 0: outside of both */
     int last;     /* the previous byte */
-    unsigned run; /* number of equal quotes before it */
+    unsigned run; /* number of equal quotes before this byte */
     bool long_text, comment;
     bool stop; /* the last byte outside of texts, IRIs, comments and white space is a full stop */
 } ir_turtle_scan_t;

@@ -17,7 +17,7 @@
 /* Zeroed, then ir_buffer_init(&held). */
 typedef struct ir_bson_stream {
     ir_buffer_t held; /* documents not yet returned; the last one may be incomplete */
-    size_t at;        /* where the next one begins */
+    size_t at;        /* where the next document begins */
 } ir_bson_stream_t;
 
 /* Adds bytes behind those that are held. IR_ERR_MEMORY. */

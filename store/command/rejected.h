@@ -20,7 +20,7 @@ typedef struct ir_rejected {
     const ir_stores_t *stores;
     ir_rejected_verb_t verb;
     const char *which; /* an id, or NULL */
-    ir_id_t id;        /* the same id; the selection points to it */
+    ir_id_t id;        /* the requested id, to which the selection points */
     ir_raw_selection_t selection;
     ir_broker_options_t broker;
     ir_republisher_t *replay; /* open for replay, except in a dry run */

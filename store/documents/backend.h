@@ -17,7 +17,7 @@ typedef struct ir_documents_backend {
     ir_status_t (*ready)(void *store, ir_error_t *error);
     ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: same as `ready` */
     ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: `put` notices */
-    void (*forget)(void *store); /* NULL: keeps no reference to a registry */
+    void (*forget)(void *store); /* NULL: the store keeps no reference to a registry */
     /* If it does not return OK, it may leave states and store refusals in the batch; the caller
      * (documents.c) undoes them. */
     ir_outcome_t (*put)(void *store, ir_batch_t *batch, ir_error_t *error);

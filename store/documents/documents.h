@@ -17,7 +17,7 @@ typedef struct ir_documents ir_documents_t;
 
 typedef struct ir_documents_options {
     const char *uri;
-    const char *password; /* for mongodb, so that it need not be in the URI; or NULL */
+    const char *password; /* password for mongodb that is not in the URI; or NULL */
     int64_t timeout_ns;   /* limit for one call to a server, or for waiting for a lock */
     const char *shards; /* for init on a mongos, the shards: "SET/HOST:PORT[,HOST:PORT…] …", or
                          * NULL */
@@ -49,7 +49,7 @@ ir_status_t ir_documents_initiate(ir_documents_t *documents, ir_error_t *error);
 
 typedef struct ir_documents_user {
     const char *name, *password;
-    bool may_shard; /* also add shards and distribute collections over them */
+    bool may_shard; /* whether init may add shards and distribute collections over them */
 } ir_documents_user_t;
 
 /* Makes a user who may read and write the store, or gives an existing one this password. The caller
@@ -110,7 +110,7 @@ ir_status_t ir_documents_count(ir_documents_t *documents, ir_documents_counts_t 
 /* The data that identify a document. Views live during the call. */
 typedef struct ir_document_key {
     ir_id_t id;
-    ir_id_t raw_id; /* id of the raw message that it belongs to; for a raw document its own */
+    ir_id_t raw_id; /* id of its raw message; of a raw document, its own */
     ir_view_t mote;
 } ir_document_key_t;
 
@@ -160,7 +160,7 @@ typedef struct ir_raw_document {
 /* Selects raw messages. All zero: all messages. */
 typedef struct ir_raw_selection {
     const ir_id_t *id;          /* NULL: any */
-    const char *mote, *reason;  /* NULL: any; reason: of a refusal in the newest outcome */
+    const char *mote, *reason;  /* NULL: any. A reason of the newest outcome counts */
     int64_t since_ns, until_ns; /* range of the arrival, without its end; 0: no bound */
     bool refused;               /* only messages that are "rejected" or "partly" */
 } ir_raw_selection_t;
@@ -199,7 +199,7 @@ ir_status_t ir_documents_each_sensor(ir_documents_t *documents, ir_each_sensor_f
 
 /* A stored observation. The views and the sensor are valid during the call. */
 typedef struct ir_stored_observation {
-    ir_observation_t observation; /* its sensor: only where a function says so */
+    ir_observation_t observation; /* its sensor is set only where a function says so */
     ir_id_t raw_id;
     ir_view_t unit; /* UCUM; empty: none */
 } ir_stored_observation_t;
@@ -217,8 +217,8 @@ ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char 
  * ir_observations_all. */
 typedef struct ir_observation_selection {
     const char *mote, *property; /* NULL: any; the property's key */
-    int64_t from_ns, to_ns;      /* of their time, both included */
-    const ir_id_t *after;        /* only those whose ids come later; NULL: from the first on */
+    int64_t from_ns, to_ns;      /* range of their times, both ends included */
+    const ir_id_t *after;        /* only observations with later ids; NULL: all */
 } ir_observation_selection_t;
 
 extern const ir_observation_selection_t ir_observations_all;
@@ -241,8 +241,8 @@ typedef struct ir_stored_revision {
     ir_id_t id, observation, decided_by;
     ir_test_t test;
     uint8_t flag;
-    uint8_t aggregate;  /* of the observation, with this flag */
-    bool supersedes;    /* it replaces an earlier verdict: */
+    uint8_t aggregate;  /* the observation's aggregate flag, with this flag */
+    bool supersedes;    /* whether it replaces an earlier verdict: */
     ir_id_t superseded; /* a revision, or the observation */
 } ir_stored_revision_t;
 

@@ -20,7 +20,7 @@ typedef struct ir_graph_pick {
 typedef struct ir_registry_graph {
     const char *index; /* IRIs: base_iri IR_GRAPH_REGISTRY, */
     const char *iri;   /* and "/NAME" behind it */
-    const char *name;  /* the file's, percent-encoded where an IRI requires it */
+    const char *name;  /* name of the registry's file, percent-encoded where an IRI requires it */
 } ir_registry_graph_t;
 
 #define IR_GRAPH_REGISTRY "graph/registry"
@@ -56,8 +56,7 @@ typedef struct ir_graph_backend {
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
     /* NULL: keeps nothing. Called with one block after the other, then `loaded`. */
     ir_status_t (*load)(void *store, ir_view_t lines, ir_error_t *error);
-    ir_status_t (*loaded)(void *store, ir_error_t *error); /* NULL: every block is already in its
-                                                            * final place */
+    ir_status_t (*loaded)(void *store, ir_error_t *error); /* NULL: nothing is to be done */
 } ir_graph_backend_t;
 
 /* X(name): the backends, in the order of messages. Each defines ir_graph_NAME. */

@@ -76,9 +76,9 @@ typedef struct ir_graph_retirement {
     int64_t before_ns;          /* a part is removed if all of it is older than this */
     const char *archive;        /* N-Quads: a folder for the removed segments, which is created */
     bool dry_run;               /* only count */
-    uint64_t parts;             /* out: named graphs or segments */
+    uint64_t parts;             /* result: number of named graphs or segments */
     uint64_t statements;        /* out: in named graphs */
-    uint64_t bytes, compressed; /* out: of segments, before and after */
+    uint64_t bytes, compressed; /* result: size of the segments, before and after */
 } ir_graph_retirement_t;
 
 /* Drops the named graphs of days (SPARQL; IR_ERR_USAGE without graph-name = day), or archives

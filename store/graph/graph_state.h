@@ -12,7 +12,8 @@ typedef struct ir_graph_server {
     const ir_graph_backend_t *backend;
     void *store;
     char *uri;
-    ir_view_t node;      /* the part that is hashed: scheme, host and path, without options */
+    ir_view_t node;      /* the part of the URI that is hashed: scheme, host and path, without
+                          * options */
     size_t begin, count; /* range of its picks */
 } ir_graph_server_t;
 
@@ -23,7 +24,7 @@ struct ir_graph {
     ir_graph_options_t options;
     ir_graph_pick_t *picks;
     size_t picks_capacity;
-    ir_graph_pick_t *gathered; /* picks of one request, when they are not adjacent */
+    ir_graph_pick_t *gathered; /* copies of the picks for one request, if they are not adjacent */
 };
 
 #endif

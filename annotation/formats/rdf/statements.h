@@ -26,7 +26,7 @@ typedef struct ir_term {
 } ir_term_t;
 
 typedef struct ir_statement {
-    const ir_term_t *subject; /* statements of one subject are adjacent */
+    const ir_term_t *subject; /* all statements of one subject are adjacent */
     ir_name_t predicate;
     ir_term_t object;
 } ir_statement_t;

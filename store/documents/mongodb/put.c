@@ -30,7 +30,7 @@ typedef struct ir_bulk {
     ir_batch_t *batch;
     mongoc_collection_t *collection;
     mongoc_bulk_operation_t *operation;
-    uint32_t *items; /* index in the bulk → index in the batch, or ANSWERED */
+    uint32_t *items; /* maps the index in the bulk to the index in the batch, or to ANSWERED */
     uint32_t count;
 } ir_bulk_t;
 

@@ -81,8 +81,8 @@ static bool find_mark_again(ir_sqlite_t *store, ir_sqlite_presence_t *presence) 
         return false;
     }
     *presence = again;
-    presence->marked = find_mark(store, presence); /* the mark is not in the file while its page is
-                                                    * still in the log */
+    presence->marked = find_mark(store, presence); /* while its page is still in the log, the file
+                                                    * does not contain the mark */
     return true;
 }
 
@@ -90,7 +90,7 @@ static bool find_mark_again(ir_sqlite_t *store, ir_sqlite_presence_t *presence) 
 typedef struct head {
     int64_t bytes;   /* page size (at 16) times number of pages (at 28) */
     uint32_t cookie; /* schema cookie (at 40): VACUUM increases it */
-    bool shrinks;    /* auto-vacuum (at 52): it shrinks automatically */
+    bool shrinks;    /* auto-vacuum (at 52): whether SQLite shrinks the file by itself */
 } head_t;
 
 static uint32_t read_word(const uint8_t *at) {

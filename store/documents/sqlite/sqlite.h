@@ -61,7 +61,7 @@ typedef struct ir_sqlite_place {
  * held. All zero: empty. */
 typedef struct ir_sqlite_places {
     ir_registry_t *registry;
-    ir_name_table_t by_name; /* ir_sqlite_place_t in the arena */
+    ir_name_table_t by_name; /* maps a name to an ir_sqlite_place_t in the arena */
     ir_arena_t *arena;
 } ir_sqlite_places_t;
 
@@ -85,13 +85,13 @@ typedef struct ir_sqlite {
     char *path;
     bool earlier; /* schema version 1, which can only be read */
     int timeout_ms;
-    sqlite3 *db;    /* NULL: not open (not yet, or after a failure) */
+    sqlite3 *db;    /* NULL: not open, because it was not needed yet or has failed */
     int kept_pages; /* length of the log when it could not be restarted */
     sqlite3_stmt *statements[IR_SQL_COUNT];
     ir_sqlite_places_t places;
     ir_buffer_t text; /* scratch */
     ir_sqlite_presence_t presence;
-    ir_file_presence_t spoilt; /* a file at the path whose log belongs to another file */
+    ir_file_presence_t spoilt; /* another file at the path; the log does not belong to it */
 } ir_sqlite_t;
 
 /* Makes the views, replacing earlier ones (views.c). */

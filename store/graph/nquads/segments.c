@@ -147,7 +147,7 @@ ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t 
 
 typedef struct known {
     char *stem;
-    ir_id_t *ids; /* mapped read-only, for a sealed one */
+    ir_id_t *ids; /* ids of a sealed segment, mapped read-only */
     size_t n_ids;
     bool sealed;
     ino_t file;   /* identity of the mapped file: a purge creates a new one */

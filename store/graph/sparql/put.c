@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define LINE_TRIPLES_MAX 16 /* approximate number of lines for one observation */
-#define REQUEST_LEAST 64    /* observations; smaller requests are not used */
+#define REQUEST_LEAST 64    /* minimum number of observations in a request */
 
 static ir_status_t put_quads(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                              ir_error_t *error) {

@@ -19,7 +19,7 @@
 typedef struct load {
     ir_sparql_t *server; /* updates and queries are written into its member `body` */
     const char *graph;   /* name of the file's graph */
-    char *staging;       /* name of a graph that nobody reads */
+    char *staging;       /* name of a temporary graph that no reader uses */
 } load_t;
 
 /* The content of a graph as numbers that are the same on every server. Not simply the number of

@@ -19,7 +19,7 @@
 typedef struct ir_sparql_shape {
     int code;
     char media_type[64];
-    char beginning[48]; /* start of the body, without digits, which count what was written */
+    char beginning[48]; /* start of the body without digits, because these count what was written */
 } ir_sparql_shape_t;
 
 #define IR_SPARQL_SHAPES_MAX 4
@@ -34,12 +34,12 @@ typedef struct ir_sparql {
     size_t *name_ends;     /* end of each pick's name in `names` */
     size_t n_name_ends;    /* capacity */
     size_t most;           /* maximum number of observations in one request */
-    ir_graph_pick_t *left; /* of ir_sparql_leave_out */
+    ir_graph_pick_t *left; /* the array that ir_sparql_leave_out returns */
     size_t n_left;
     ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* answers to writes that were read back */
     size_t n_shapes;
     bool learning;     /* new shapes are recorded */
-    bool odd;          /* a 2xx answer had another shape: perhaps another server's */
+    bool odd;          /* a 2xx answer had an unknown form: it may come from another server */
     int code;          /* status code of the last answer */
     bool had_registry; /* whether it had the registry at the last check */
     bool doubtful;     /* the server was unavailable since the last check, or was never checked */

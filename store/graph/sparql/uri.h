@@ -13,7 +13,7 @@ typedef enum ir_sparql_strategy {
 typedef struct ir_sparql_uri {
     ir_sparql_strategy_t strategy;
     char *query, *update, *store; /* complete URLs; they may be equal */
-    char *graph;                  /* graph for statements without one; NULL: the default graph */
+    char *graph;                  /* graph for statements that have none; NULL: the default graph */
 } ir_sparql_uri_t;
 
 /* Parameters: strategy=quads (default) | graph-store | update; query=, update=, store= are paths on
