@@ -28,11 +28,11 @@ void ir_publisher_need(ir_publisher_t *publisher, const char *exchange);
 /* Takes over what `from`, a publisher to the same broker, has learned about it. */
 void ir_publisher_inherit(ir_publisher_t *publisher, const ir_publisher_t *from);
 
-/* Connects if necessary, then writes the message to a buffer. It is sent with the next flush, or
- * when enough has collected. Also processes confirms that have arrived. RETRY: the connection broke
- * or the broker blocks publishers; publish everything since the last good flush again. REFUSED:
- * AMQP cannot carry this message, or the broker does not accept its size; it was not sent, and all
- * others are unaffected. */
+/* Connects if necessary, then writes the message to a buffer. The message is sent by the next
+ * flush, or when the buffer has enough messages. Also processes confirms that have arrived. RETRY:
+ * the connection broke or the broker blocks publishers; publish everything since the last good
+ * flush again. REFUSED: AMQP cannot carry this message, or the broker does not accept its size; it
+ * was not sent, and all others are unaffected. */
 ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publication_t *publication,
                                   ir_error_t *error);
 

@@ -94,8 +94,8 @@ typedef struct ir_message {
     uint64_t delivery_tag;
 } ir_message_t;
 
-/* A store's refusal, or, without a reason, its doubt (ir_batch_set_aside). Ignored for messages
- * that are set aside. */
+/* A store's refusal. If it has no reason, it is only a doubt (ir_batch_set_aside). Ignored for
+ * messages that are set aside. */
 typedef struct ir_store_refusal {
     uint32_t message;
     uint32_t observation; /* index into observations, or UINT32_MAX: the raw message itself */

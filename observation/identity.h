@@ -74,7 +74,7 @@ void ir_id_revision(const ir_id_t *observation, const char *test, int flag,
 /* The id of an observation with a number; `text` is the number's text (number.h). */
 void ir_id_observation_number(ir_view_t name, int64_t time_ns, ir_view_t number, ir_id_t *id);
 
-/* The smallest and the largest possible id in this period. */
+/* The smallest and the largest id that an item with a time in this period can have. */
 void ir_id_stretch(int64_t from_ns, int64_t to_ns, ir_id_t *least, ir_id_t *greatest);
 
 /* The UUID version in the id. */

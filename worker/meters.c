@@ -193,7 +193,8 @@ static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
     ir_metric_increase(meters->observations_duplicate, duplicate);
 }
 
-/* The arrival of a message that was stored before is the stored one. */
+/* Records how long a message took since its arrival. Messages that were stored before are left out,
+ * because their arrival is the earlier, stored one. */
 static void count_arrival(ir_meters_t *meters, const ir_message_t *message, int64_t now_ns) {
     if (message->stamped && !message->known) {
         const int64_t took_ns = now_ns - message->arrival_ns;

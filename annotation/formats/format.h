@@ -22,7 +22,7 @@ typedef enum ir_graph_naming {
 } ir_graph_naming_t;
 
 typedef struct ir_format_options {
-    const char *base_iri; /* of time instants, results and graphs; ends in '/' or '#' */
+    const char *base_iri; /* base of IRIs (instants, results, graphs); ends in '/' or '#' */
     ir_graph_detail_t detail;
     ir_graph_naming_t naming; /* nquads only */
 } ir_format_options_t;

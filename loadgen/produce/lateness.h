@@ -25,10 +25,10 @@ void ir_lateness_hold(ir_lateness_t *lateness, int64_t now_ns);
 /* Sending works again. Does nothing without a hold. */
 void ir_lateness_release(ir_lateness_t *lateness, int64_t now_ns);
 
-/* No message is due any more: ends the hold, and excuses no lateness. */
+/* Ends the hold because no message is due any more. No lateness is excused. */
 void ir_lateness_forget(ir_lateness_t *lateness);
 
-/* The target caused the delay since `since_ns`. */
+/* Excuses lateness: the target has caused the delay since `since_ns`. */
 void ir_lateness_excuse(ir_lateness_t *lateness, int64_t since_ns, int64_t now_ns);
 
 /* State before calls into the sender: the time, and the thread's number of voluntary context

@@ -15,8 +15,8 @@ bool ir_store_selects(const ir_store_options_t *options);
 /* Whether a message of this mote and arrival is selected; ignores reasons. */
 bool ir_selection_has(const ir_raw_selection_t *selection, ir_view_t mote, int64_t arrival_ns);
 
-/* Of observations: mote and property, since and until as bounds of their time, `after` read into
- * *id. IR_ERR_USAGE as above. */
+/* Selects observations by mote and property; `since` and `until` are bounds of their time. The text
+ * of `after` is parsed into *id. IR_ERR_USAGE as above. */
 ir_status_t ir_store_observations(const ir_store_options_t *options, ir_id_t *id,
                                   ir_observation_selection_t *selection, ir_error_t *error);
 

@@ -40,7 +40,7 @@ class Proxy:
     def __init__(self, target, handler, server=socketserver.ThreadingTCPServer, host=servers.HOST):
         self.target = target if isinstance(target, tuple) else (host, target)
         self.server = server((host, 0), handler)
-        self.server.handle_error = lambda *_: None  # a client or server that is gone
+        self.server.handle_error = lambda *_: None  # does not report broken connections
         self.server.daemon_threads = True
         self.server.proxy = self
         self.host, self.port = self.server.server_address

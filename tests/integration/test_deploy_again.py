@@ -334,7 +334,7 @@ def test_brokers_of_a_cluster_by_ipv6(ipv6, inventory):  # noqa: F811
         may_stop = inventory.parent / "one/opt/river/roles/broker/may-stop"
         env = {**os.environ, "RIVER_ROOT": str(inventory.parent / "one")}
         done = subprocess.run([may_stop, "broker"], env=env, capture_output=True, text=True, timeout=120, check=False)
-        assert "ir.observations" in done.stdout + done.stderr  # two members: neither can be spared
+        assert "ir.observations" in done.stdout + done.stderr  # a queue with two members can spare neither of them
     finally:
         for name in ("one", "two"):
             deploy(inventory, name, "stop")

@@ -137,7 +137,8 @@ static const char *read_text(const bson_t *document, const char *key) {
                : "no reason given";
 }
 
-/* Enters an array of documents; returns false when it is absent. */
+/* Moves the iterator into a field with an array of documents; returns false when the field is
+ * absent. */
 static bool enter_array(const bson_t *reply, const char *key, bson_iter_t *elements) {
     bson_iter_t found;
     return bson_iter_init_find(&found, reply, key) && BSON_ITER_HOLDS_ARRAY(&found) &&
