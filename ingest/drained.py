@@ -24,7 +24,7 @@ import nodes as list_of_nodes
 CONSUMERS = ("worker", "viewer", "loadgen", "operator", "monitor")
 OWN = "none"  # the user name of a broker's own connections in the management interface; take-aside.erl has one
 APART_SECONDS = 12
-WORK = "ir.observations."  # prefix of the names of the partitions' queues
+WORK = "ir.observations."  # the names of the partitions' queues begin with it
 QUEUES = "/api/queues?disable_stats=true&enable_queue_totals=true"
 CONNECTIONS = "/api/connections"
 

@@ -7,4 +7,4 @@ from pathlib import Path
 # Puts ingest/ on the module path: the list of nodes, the configurations made from it, and the guard of every program.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))
 
-import interrupt  # noqa: E402,F401 - before the other modules
+import interrupt  # noqa: E402,F401 - must be imported before the other modules

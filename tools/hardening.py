@@ -53,7 +53,7 @@ def check_functions(program):
 
 
 def check_files(program):
-    """Protections that were missing when its files were compiled."""
+    """Returns the protections that were missing when the program's files were compiled."""
     compiled = re.findall(r"DW_AT_producer .*: (GNU C\d.*)", readelf(program, "--debug-dump=info", "--dwarf-depth=1"))
     if not compiled:
         yield "no debugging information, which would show how it was compiled"

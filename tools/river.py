@@ -26,7 +26,8 @@ INITIAL = {name: variables.taken_by(["up"])[name].initial for name in CHOICES}
 
 
 class KeptPorts:
-    """Called as take_ports(name, count): returns the ports that the name had before, and new ones if it had fewer."""
+    """Called as take_ports(name, count): returns the ports that the server of this name had before, plus new ones if it
+    needs more."""
 
     def __init__(self, kept):
         self.kept = kept

@@ -200,7 +200,7 @@ class Stack:
         return [{"job": job, "name": name, "address": address} for job, name, address in places]
 
     def tls_doors(self):
-        """The TLS addresses for motes, in the same form."""
+        """The TLS addresses for motes, in the form of monitoring/configuration.py."""
         return [{"name": f"balancer/{kind}", "address": self.balancer.address(kind)} for kind in ("https", "amqps", "mqtts")]
 
     def description(self):

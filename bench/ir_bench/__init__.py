@@ -48,7 +48,7 @@ sys.path[:0] = [str(BUILD / "tools"), str(BUILD)]
 # ingest/ has the module `guard` that every program uses. If the subject's source tree has one, it takes precedence.
 sys.path.append(str(ROOT / "ingest"))
 
-import interrupt  # noqa: E402,F401 - before the other modules
+import interrupt  # noqa: E402,F401 - must be imported before the other modules
 
 # Guests of all builds use the same images.
 os.environ.setdefault("IR_IMAGES", str(ROOT / "out" / "lab" / "images"))

@@ -341,7 +341,7 @@ def without_samples(found, *subjects):
 
 
 def no_ratio(found, subject, measure):
-    """Why a measure is in no ratio, if a sample of either subject says so; otherwise ""."""
+    """The reason why a measure is in no ratio, if a sample of one of the subjects gives one; otherwise ""."""
     for by in found.done.values():
         for each in {found.against[subject], subject} & set(by):
             for prefix, why in by[each].get("no_ratio", {}).items():

@@ -19,8 +19,8 @@ from .analysis import pairs
 EFFECTS = (0.02, 0.05, 0.10)
 UPPER_LEVEL = 0.9
 SAME_HOST = ("host", "cpu", "cores", "memory_mib")
-# The pipeline's scatter by the last part of a measure's name, for hosts without a run. From a pilot on two other
-# machines with two cores and noisy neighbours.
+# Used on hosts without a run: the pipeline's scatter, by the last part of a measure's name. It was measured on two
+# other machines with two cores, while other virtual machines shared their hosts.
 PILOT = {"p50_ms": 0.015, "p99_ms": 0.09, "cpu_us": 0.015, "guest_cpu_us": 0.015, "rate": 0.10}
 
 

@@ -40,7 +40,8 @@ def seconds_wanted(asked, subjects):
 
 
 def minutes_needed(planned):
-    """The minutes in which each of [(Experiment, Subjects)] holds one block, as Run.each shares out the time."""
+    """The minutes that a run needs, so that each of [(Experiment, Subjects)] has time for one block. Each experiment
+    gets a share of the run's time in proportion to seconds_wanted()."""
     total = sum(seconds_wanted(*each) for each in planned)
     return math.ceil(max((seconds_least(*each) / seconds_wanted(*each) for each in planned), default=0) * total / 60)
 

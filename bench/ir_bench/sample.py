@@ -65,7 +65,7 @@ class BenchGuest:
 
 
 class Sample:
-    confined = True  # False: the measured processes run in this process's group, on all processors
+    confined = True  # False: the measured processes run in the control group of this process, on all processors
 
     def __init__(self, request, folder):
         self.request = request

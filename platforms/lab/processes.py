@@ -32,7 +32,7 @@ class Inside:
         self.processes = processes
 
     def named(self, name):
-        """The processes that run that program. The kernel keeps only 15 characters of a name."""
+        """The processes that run the program of that name, of which the kernel keeps only 15 characters."""
         return [each for each in self.processes if read(each, "comm").strip() == name[:15]]
 
     def effect(self, guest):

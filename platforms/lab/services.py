@@ -59,8 +59,8 @@ JETTY = """\
   </New></Arg></Call>
 </Configure>
 """
-# The same as `--update --tdb2 --loc=db /ir`. When Fuseki has a Jetty configuration, it reads the file of passwords only
-# from here.
+# Fuseki's configuration. It has the effect of the options `--update --tdb2 --loc=db /ir`. A file is needed because,
+# with a Jetty configuration, Fuseki takes the name of the file of passwords only from here.
 FUSEKI = """\
 @prefix fuseki: <http://jena.apache.org/fuseki#> .
 @prefix tdb2: <http://jena.apache.org/2016/tdb#> .
@@ -169,7 +169,7 @@ class Services:
         return [{"job": job, "name": name, "address": address} for job, name, address in found]
 
     def tls_doors(self):
-        """The TLS addresses for motes, in the same form."""
+        """The TLS addresses for motes, in the form of monitoring/configuration.py."""
         return [{"name": f"{each.name}/{kind}", "address": self.balancer_address(kind)} for each in self.balancers[:1]
                 for kind in self.doors.listeners if kind in SECURE]
 

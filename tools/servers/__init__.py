@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ingest"))
 
-import interrupt  # noqa: E402,F401 - before the other modules
+import interrupt  # noqa: E402,F401 - must be imported before the other modules
 import atomic  # noqa: E402
 from cache import cache_directory  # noqa: E402
 from until import wait_until  # noqa: E402

@@ -1,7 +1,8 @@
 """HPC Challenge: HPL (LINPACK) and STREAM, with one MPI process per processor of the guest.
 
-It always runs all of its benchmarks, of which only these are read. Its settings are those of HPL's own file (N, block,
-grid). OpenBLAS is set to use the same kernels everywhere, whatever processor model the guest reports.
+The program always runs all of its benchmarks; only the results of these two are read. Its settings file has the format
+of HPL's (N, block, grid). OpenBLAS is set to use the same kernels everywhere, whatever processor model the guest
+reports.
 """
 
 import re

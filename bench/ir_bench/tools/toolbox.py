@@ -65,7 +65,8 @@ class Toolbox:
             self.sample.versions[program] = text
 
     def take(self, name, tool_name, options, amount=0):
-        """Runs a tool and fills in the sample's measures NAME.WHAT. `amount`: for tools with a fixed amount of work."""
+        """Runs a tool and fills in the sample's measures NAME.WHAT. `amount` is the
+        amount of work of a tool that has a fixed one."""
         tool = TOOLS[tool_name]
         with self.prepared(tool, options), self.sample.stretch(name, self.guest):
             text, inside = self.run(name, tool.command(options, self.place, amount))

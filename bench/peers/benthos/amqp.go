@@ -13,7 +13,7 @@ import (
 const batchMost = 200
 
 var (
-	target   int64 // observations
+	target   int64 // number of observations to process
 	finished atomic.Int64
 )
 
@@ -30,7 +30,7 @@ func init() {
 	}
 }
 
-// ---- in ----
+// ---- consuming ----
 
 type reader struct {
 	address              string
@@ -125,7 +125,7 @@ func (r *reader) Close(context.Context) error {
 	return r.connection.Close()
 }
 
-// ---- out ----
+// ---- publishing ----
 
 type writer struct {
 	address, exchange string

@@ -69,7 +69,7 @@ final class Batch {
         publish("senml." + mote, "application/senml+json", rawId, resolved);
     }
 
-    /** RFC 8428, section 4.6. */
+    /** Resolves a pack (RFC 8428, section 4.6). */
     private List<Observation> resolve(String mote, byte[] body) throws IOException {
         List<Observation> found = new ArrayList<>();
         String baseName = "";

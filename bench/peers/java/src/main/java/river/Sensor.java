@@ -25,10 +25,10 @@ final class Sensor {
     static final Map<Integer, String> FLAGS =
             Map.of(GOOD, "good", NOT_EVALUATED, "not-evaluated", SUSPECT, "suspect", FAIL, "fail");
 
-    /** The rounding of unit conversion. */
+    /** Rounds the results of unit conversion. */
     private static final MathContext DIGITS = new MathContext(15, RoundingMode.HALF_EVEN);
 
-    /** The UCUM code, and the divisors for values sent in other units. */
+    /** A unit: its UCUM code, and the divisors for values that are sent in other units. */
     private record Unit(String ucum, Map<String, Double> divisors) {}
 
     private static final Map<String, Unit> UNITS = Map.of(
@@ -119,7 +119,7 @@ final class Sensor {
         return value >= span.get(0) && value <= span.get(1);
     }
 
-    /** Whether a newer observation arrived before. One thread at a time. */
+    /** Whether a newer observation arrived before. Only one thread may call it at a time. */
     boolean isLate(long timeNs) {
         boolean late = timeNs <= newestNs;
         newestNs = Math.max(newestNs, timeNs);
