@@ -102,12 +102,12 @@ def unacknowledged(ask_broker):
 
 
 def worked_off(brokers, password, seconds=0):
-    """Returns None, or the messages that were still unacknowledged after `seconds`."""
+    """Waits until the workers have acknowledged everything. Returns None, or the remaining messages after `seconds`."""
     return drained(brokers, password, seconds, unacknowledged)
 
 
 def drained(brokers, password, seconds=0, obstacles=everything):
-    """Returns None, or the obstacles that remained after `seconds`."""
+    """Waits until nothing keeps the cluster from being empty. Returns None, or the obstacles after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = look(brokers, password, obstacles)

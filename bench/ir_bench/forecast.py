@@ -79,8 +79,8 @@ def one_more(values, beyond=0.0):
 
 
 def terms(rates, shapes):
-    """One row per rate: 1, and 1 / (1 + rate / r) for each r; for r = 0 it is 1 / rate. Scaled to similar
-    magnitudes."""
+    """The terms of the curve, one row per rate: 1 (r is infinite), 1 / (1 + rate / r) for each r between, and 1 / rate
+    (r is 0). They are scaled to similar magnitudes."""
     rates = numpy.asarray(rates, dtype=float)[:, None]
     return numpy.hstack([numpy.ones_like(rates), shapes.min() / rates, 1 / (1 + rates / shapes)])
 

@@ -60,7 +60,7 @@ def judge_same(found):
 
 
 def judge_loss(found):
-    """`found`: the Ratio, within one guest, of what it keeps under a certain loss."""
+    """`found`: the share of its performance that a guest keeps in a condition that certainly costs some (a Ratio)."""
     if found.low is None:
         return None, "too few blocks"
     return found.high < 1, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f})"

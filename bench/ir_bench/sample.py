@@ -193,7 +193,8 @@ class Sample:
 
     @contextlib.contextmanager
     def stretch(self, name, *guests):
-        """A measured stretch. Afterwards parts[name] holds the processor time by part. Guests need cpu_seconds()."""
+        """Measures during the block (a stretch of the sample). Afterwards parts[name] holds the processor time by part.
+        `guests` must have cpu_seconds()."""
         before = self.look(guests)
         yield
         self.parts[name] = machine.parts(before, self.look(guests), self.processors)

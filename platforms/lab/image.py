@@ -285,7 +285,7 @@ def unpack(apt, package, folder):
 
 
 def merged(tree, path):
-    """Where a file of a package is: since Debian 13 below usr."""
+    """The path of a package's file: since Debian 13 it is below usr."""
     return tree / path if (tree / path).exists() else tree / "usr" / path
 
 

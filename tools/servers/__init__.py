@@ -1,7 +1,7 @@
 """Private servers for runs and tests: RabbitMQ, MongoDB, Fuseki, Oxigraph, Virtuoso.
 
-Each lives below one directory, listens only on free ports of 127.0.0.1, and is ready when start() returns. However this
-program ends, each is stopped by the id of the process group that was started:
+Each lives below one directory, listens only on free ports of 127.0.0.1, and is ready when start() returns. When this
+program ends, for whatever reason, each is stopped by the id of its process group:
 
     with RabbitMQ("out/run/rabbitmq") as broker:
         print(broker.uri)

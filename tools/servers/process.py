@@ -1,5 +1,5 @@
-"""Child processes that end with this program, however it ends: each is stopped by the id of the process group that was
-started, and may be noted in a file, so that others find what a killed program left behind.
+"""Child processes that end with this program, whatever ends it. Each is stopped by the id of its process group. They
+can be recorded in a file, so that another program can stop what a killed program left.
 """
 
 import atexit

@@ -33,7 +33,7 @@ class Sample(pipeline.Sample):
 
 class Kind(pipeline.Kind):
     Sample = Sample
-    # Bursts of that many observations, repeated until that many seconds are measured.
+    # `observations`: the size of a burst. `seconds`: bursts are repeated until they have taken this long.
     parameters = {**{key: pipeline.Kind.parameters[key] for key in ("topology", "documents", "graph", "formats", "via", "motes",
                                                                       "records")},
                   "observations": int, "warm_up_rounds": int, "seconds": NUMBER}
