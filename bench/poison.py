@@ -4,12 +4,12 @@
 On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads, the limits of a deployment) ir-loadgen
 sends for a hundred simulated motes over AMQP, MQTT and HTTP, and measures the time until the observations are
 republished. For each kind of poison there is an undisturbed interval, and then one during which a mote with a valid
-password sends the poison. All kinds take about eight minutes on a quiet machine. For each kind the table on standard
-output shows the p99 of the hundred motes without and with the poison, the peak memory of each process, the missing and
-duplicated observations, and where the sender was named;
---out FILE keeps all figures and the facts of the machine as JSON. The goal: p99 at most doubles. --root uses the broker
-of another system's root folder, --build all programs of another build. It needs the tests' Python:
-~/.cache/intelligent-river/venv/bin/python.
+password sends the poison. All kinds take about eight minutes on a quiet machine. The goal is that p99 at most doubles.
+
+For each kind, a table on standard output shows the p99 of the hundred motes without and with the poison, the peak
+memory of each process, the missing and duplicated observations, and the logs and metrics that name the sender. --out
+FILE keeps all figures and the facts of the machine as JSON. --root uses the broker of another system's root folder,
+--build all programs of another build. The program needs the tests' Python: ~/.cache/intelligent-river/venv/bin/python.
 """
 
 import argparse

@@ -22,7 +22,7 @@ import guard
 import nodes as list_of_nodes
 
 CONSUMERS = ("worker", "viewer", "loadgen", "operator", "monitor")
-OWN = "none"  # the user name of a broker's own connections in the management interface; take-aside.erl has one
+OWN = "none"  # the management interface shows it as the user of a broker's own connections, such as that of take-aside.erl
 APART_SECONDS = 12
 WORK = "ir.observations."  # the names of the partitions' queues begin with it
 QUEUES = "/api/queues?disable_stats=true&enable_queue_totals=true"

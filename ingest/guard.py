@@ -19,7 +19,7 @@ import sys
 import traceback
 from pathlib import Path
 
-import interrupt  # noqa: F401 - Ctrl-C from now on
+import interrupt  # noqa: F401 - handles Ctrl-C from now on
 
 DESCRIPTORS = 65536
 

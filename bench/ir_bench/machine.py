@@ -1,7 +1,7 @@
 """The state of the host while a sample ran: canaries before and after, and processor time by part.
 
-Processor time comes from /proc/stat. There `guest` time is part of `user` and is not counted twice; `steal` is kept
-apart, because nobody here used it. Kernel threads are the children of kthreadd.
+Processor time comes from /proc/stat. There `guest` time is part of `user` and is not counted twice. `steal` is kept
+apart, because it was used by other guests of the hypervisor. Kernel threads are the children of kthreadd.
 """
 
 import contextlib

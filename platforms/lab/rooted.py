@@ -27,6 +27,6 @@ def make_folders(own):
 
 
 def argv(root, own, words):
-    """The host's command that runs `words` with the files of `root`. It writes below `own`. The process that runs it
-    becomes `words`, so signals reach them."""
+    """The host's command that runs `words` with the files of `root`. It writes below `own`. The process becomes
+    `words`, so signals reach them."""
     return ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", SCRIPT, "sh", str(root), str(own), *words]

@@ -67,7 +67,7 @@ class CachedFio(Fio):
 
 
 class Ioping(Tool):
-    """One direct request of 4 KiB at a time, at random places of the file."""
+    """Sends direct requests of 4 KiB, one at a time, to random places of the file."""
 
     programs = ("ioping",)
     options = {"seconds": int}

@@ -43,7 +43,8 @@ class Nginx(Tool):
 
 
 class Pgbench(Tool):
-    """pgbench's TPC-B on a separate PostgreSQL cluster. Every transaction is on the disk when it is acknowledged."""
+    """Runs pgbench's TPC-B on a separate PostgreSQL cluster, which acknowledges a transaction when it is on the
+    disk."""
 
     programs = ("pgbench",)
     options = {"scale": int, "clients": int, "seconds": int}
