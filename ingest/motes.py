@@ -34,7 +34,7 @@ ISSUE_SECONDS = 60
 def issue(program, source, hashes, kept):
     """Makes tokens for the motes of `source` (a list of names or a registry) that have none in the file `hashes`, with
     ir-ingest (`program`). Adds their lines to the file `kept`. Returns whether there were any. Both files are replaced
-    by complete ones, `kept` first: a hash without its token would lock the mote out."""
+    as a whole, `kept` first: if the program ends between the two, no mote has a hash whose token is lost."""
     with atomic.replacing(hashes) as new_hashes, atomic.replacing(kept) as new_kept:  # replaces `kept` first
         files = {Path(kept): new_kept, Path(hashes): new_hashes}
         for old, new in files.items():

@@ -123,7 +123,7 @@ METRICS = """\
 format. A counter begins at 0 when the program starts. A histogram counts durations in seconds, in buckets from 1 ms to 60 s.
 [Monitoring](../howto/monitor.md) describes what Prometheus makes of them.
 """
-FEW = 12  # values of a label that are listed
+FEW = 12  # if a label has more values, they are not listed
 
 
 class Metric(NamedTuple):

@@ -218,7 +218,7 @@ def prove(found, part):
         here = tuple(each for each in found.subjects
                      if platforms[each] == platform and not found.emulated(each) and not without_samples(found, each))
         if not here:
-            continue  # there is nothing that it could prove
+            continue  # no verdict depends on this proof
         named = () if reference in here else here
         found.proofs.append(Proof(proofs.LOOP, f"half of the processor time on a program that only computes, {platform}",
                                   *proofs.judge_loop(told), subjects=named))

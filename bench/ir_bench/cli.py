@@ -33,28 +33,30 @@ def parser():
     verb = top.add_subparsers(dest="verb", required=True)
     run = verb.add_parser("run", help="run experiments and write one report")
     add_request(run)
-    run.add_argument("--beside", default="", choices=neighbour.WORK, help="an unrelated load on this host that comes and goes")
-    repeated = verb.add_parser("repeat", help="the same run several times; reports how often its proofs hold")
+    run.add_argument("--beside", default="", choices=neighbour.WORK,
+                     help="put an unrelated load on this host from time to time during the run")
+    repeated = verb.add_parser("repeat", help="do the same run several times, and report how often its proofs hold")
     add_request(repeated)
     repeated.add_argument("--runs", type=int, default=10)
-    repeated.add_argument("--disturbed", type=int, default=3, help="how many of these runs get an unrelated load beside them")
-    counted = verb.add_parser("tally", help="how often the proofs of several runs hold")
+    repeated.add_argument("--disturbed", type=int, default=3, help="how many of these runs get an unrelated load")
+    counted = verb.add_parser("tally", help="report how often the proofs of several runs hold")
     counted.add_argument("folders", nargs="+", metavar="FOLDER")
     resume = verb.add_parser("resume", help="continue an interrupted run")
     resume.add_argument("folder", nargs="?", default=str(OUT / "latest"))
     resume.add_argument("--minutes", type=float, help="time limit, counted from now; default: as for a new run")
     again = verb.add_parser("report", help="write a run's report again, from its samples")
     again.add_argument("folder", nargs="?", default=str(OUT / "latest"))
-    verb.add_parser("list", help="the experiments")
+    verb.add_parser("list", help="list the experiments")
     add_compare(verb)
-    sizing = verb.add_parser("plan", help="how many servers a network of motes needs, computed from a run")
+    sizing = verb.add_parser("plan", help="compute from a run how many servers a network of motes needs")
     sizing.add_argument("network", metavar="DESCRIPTION.toml", help="description of the network; bench/networks/river.toml "
                                                                     "explains the keys")
     sizing.add_argument("--run", default=str(OUT / "latest"), help="the folder of a run of 'sizing'")
     sizing.add_argument("--experiment", default="", help="an experiment of that run; default: 'sizing', else the first one")
     sizing.add_argument("--subject", default="", help="subjects of that run; default: the first one, with its twin")
     sizing.add_argument("--hold-out", default="", metavar="RATE", help="name of the fixed rate that tests the forecast")
-    minutes = verb.add_parser("plan-time", help="how many blocks and minutes it takes to find a difference of 2, 5 and 10 %%")
+    minutes = verb.add_parser("plan-time",
+                              help="show how many blocks and minutes it takes to find a difference of 2, 5 and 10 %%")
     minutes.add_argument("experiment", nargs="?", default="quick")
     minutes.add_argument("--run", default="", help="the run whose scatter is used; default: all runs of this host")
     return top
@@ -65,18 +67,18 @@ def add_request(verb):
     verb.add_argument("--platforms", default="", help="NAME[:KIND] …; default: bare, and the first other platform that this "
                                                       "host supports")
     verb.add_argument("--profiles", default="default", help="tuning profiles of the guests, from platforms/profiles")
-    verb.add_argument("--minutes", type=float, help="for the whole run; default: the time for six blocks of each experiment, "
+    verb.add_argument("--minutes", type=float, help="time limit of the run; default: the time for six blocks of each experiment, "
                                                     "but at least 20")
     add_repeats(verb)
     verb.add_argument("--seed", type=int, default=None)
 
 
 def add_compare(verb):
-    compare = verb.add_parser("compare", help="two commits or settings in one run, or two runs side by side")
+    compare = verb.add_parser("compare", help="compare two commits or settings in one run, or show two runs side by side")
     for side in ("A", "B"):
         compare.add_argument(side, help="COMMIT ('.': the working folder), KEY=VALUE,…, COMMIT,KEY=VALUE,…, or a run's folder")
     compare.add_argument("--experiment", default="quick")
-    compare.add_argument("--platform", default="bare", help="NAME[:KIND] of all guests")
+    compare.add_argument("--platform", default="bare", help="the platform, NAME[:KIND], of all guests")
     compare.add_argument("--minutes", type=float)
     add_repeats(compare)
     compare.add_argument("--seed", type=int, default=None)
@@ -84,7 +86,7 @@ def add_compare(verb):
 
 def add_repeats(verb):
     verb.add_argument("--repeats", type=repeats, default=(runner.LEAST_BLOCKS, MOST_BLOCKS), metavar="LEAST[-MOST]",
-                      help="blocks")
+                      help="number of blocks")
 
 
 def repeats(text):

@@ -45,16 +45,17 @@ def add_facts(parser):
 
 def add_provision(parser):
     add_guest(parser)
-    parser.add_argument("--roles", type=words, default=[], help="broker,gateway,balancer,worker:2,documents,graph")
+    parser.add_argument("--roles", type=words, default=[],
+                        help="the services that it runs: broker,gateway,balancer,worker:2,documents,graph")
     parser.add_argument("--cluster", default="", help="guests with the same cluster name use each other's services")
     parser.add_argument("--kind", default="", help="kind of guest: for lxc privileged|unprivileged, for kvm kvm|qemu, …")
     parser.add_argument("--size", default="small", help="size of the guest: a section of sizes.conf")
     parser.add_argument("--cpus", type=int, default=0, help="number of CPUs, instead of the size's")
-    parser.add_argument("--memory", type=int, default=0, help="MiB, instead of the size's")
-    parser.add_argument("--disk", type=int, default=0, help="MiB, instead of the size's")
+    parser.add_argument("--memory", type=int, default=0, help="memory in MiB, instead of the size's")
+    parser.add_argument("--disk", type=int, default=0, help="disk in MiB, instead of the size's")
     parser.add_argument("--profile", default="default", help="tuning: a file of profiles/, or several joined by '+'")
-    parser.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="over the profile's")
-    parser.add_argument("--network", default="", help="bridge, e1000, private, host-bridge:NAME, vlan:ID, …")
+    parser.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="a knob; overrides the profile")
+    parser.add_argument("--network", default="", help="network profile: bridge, e1000, private, host-bridge:NAME, vlan:ID, …")
     parser.add_argument("--root", default="overlay", help="its root filesystem: overlay, copy, or another of the platform")
     parser.add_argument("--appliance", default="", help="variant of the appliance: tools, which adds the measuring tools")
     parser.add_argument("--file", action="append", default=[], metavar="PATH=FILE", help="put FILE at /etc/river/PATH")
@@ -86,7 +87,7 @@ def add_stop(parser):
 def add_destroy(parser):
     parser.add_argument("platform", metavar="PLATFORM", nargs="?")
     parser.add_argument("name", metavar="GUEST", nargs="?")
-    parser.add_argument("--all", action="store_true", help="every guest, the bridge, the network namespace")
+    parser.add_argument("--all", action="store_true", help="remove every guest, the bridge and the network namespace")
     parser.add_argument("--images", action="store_true", help="with --all: also delete the cached appliances and the key")
 
 
@@ -102,13 +103,14 @@ def add_set(parser):
 
 def add_migrate(parser):
     add_guest(parser)
-    parser.add_argument("target", metavar="TARGET", help="its form depends on the platform: docs/howto/platforms.md")
+    parser.add_argument("target", metavar="TARGET",
+                        help="where to move it; the form depends on the platform: docs/howto/platforms.md")
 
 
 def add_image(parser):
     parser.add_argument("what", choices=("root", "disk", "kernel"), nargs="?", default="root")
     parser.add_argument("--kernel", default="cloud", choices=("cloud", "generic"))
-    parser.add_argument("--appliance", default="", choices=("", *image.variants()), help="a variant of it")
+    parser.add_argument("--appliance", default="", choices=("", *image.variants()), help="a variant of the appliance")
 
 
 # ---- verbs ----

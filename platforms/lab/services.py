@@ -82,7 +82,7 @@ class Doors:
     listeners: tuple = tuple(PLAIN)  # from PLAIN and SECURE
     certificate: Path = None  # key and chain in one file; None: made, and signed by an authority of our own
     limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # see ingest/nodes.conf
-    motes: str = "shared"  # "shared" or "own", as in the list of nodes
+    motes: str = "shared"  # the motes' users: "shared" or "own", see ingest/nodes.conf
     registry: Path = None  # the registry whose motes get tokens; None: no tokens
     logins: bool = False  # whether the stores require a login
 

@@ -55,8 +55,8 @@ def other_rabbitmq():
 
 
 def usual_rabbitmq():
-    """The root folder of the default RabbitMQ; None: the host's. IR_RABBITMQ=other selects the other one, so that
-    everything can be tried with either series."""
+    """The root folder of the RabbitMQ to use; None: the host's. IR_RABBITMQ=other selects that of other_rabbitmq(), so
+    that everything can be tested with either release series."""
     if os.environ.get("IR_RABBITMQ") != "other":
         return None
     if other_rabbitmq() is None:

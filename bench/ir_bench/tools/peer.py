@@ -1,10 +1,10 @@
 """The peer for network tests: servers in a network namespace of this host, which a guest reaches in two ways.
 
     bridge   an address in the lab's subnet, on the lab's bridge
-    nat      an address beyond the host, which forwards packets and replaces the guest's address by its own
+    nat      an address on another subnet; the host forwards the packets and replaces the guest's address by its own
 
-There is no wire. On bare metal packets take the same bridge and the same rules, but start on the host itself. The
-servers are the appliance's programs, and their processor time counts as the generator's.
+All packets stay on this machine. On bare metal they pass the same bridge and the same rules, but are sent by the host
+itself. The servers are the appliance's programs, and their processor time counts as the generator's.
 """
 
 import contextlib
