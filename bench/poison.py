@@ -170,14 +170,14 @@ def refusals(attack):
 
 
 def gzip_bomb(attack):
-    """12 KB that expand to 4 MiB: packs with the largest number of records, each of which is refused."""
+    """Packs of 12 KB that expand to 4 MiB. They have the largest number of records, each of which is refused."""
     body = gzip.compress(b"\n".join([b"[" + b"{}," * 9998 + b"{}]"] * 139), 9)
     for _ in attack.times(3):
         attack.post(body, "application/x-ndjson", **{"Content-Encoding": "gzip"})
 
 
 def gzip_over_amqp(attack):
-    """1 KB over AMQP that expands to a text of 1 MB in one record."""
+    """Packs of 1 KB over AMQP that expand to one record with a text of 1 MB."""
     body = gzip.compress(json.dumps([{"n": f"{POISON}/x", "vs": "x" * 1000000}]).encode(), 9)
     with attack.channel() as channel:
         for _ in attack.times(20):

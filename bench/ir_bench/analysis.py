@@ -250,7 +250,8 @@ def prove_losses(found):
 
 
 def judge_quota(found):
-    """The twin's full speed with half of the quota relative to that without, block by block."""
+    """Judges the twin's full speed with half of the processor time, as a ratio to its full speed without this limit,
+    block by block."""
     again = found.twins[1]
     whole, half = found.values(again, found.kind.full_speed), found.values(again, f"{proofs.QUOTA}.rate")
     both = [block for block in whole if block in half]

@@ -19,7 +19,7 @@ LEVEL = 0.95
 EQUIVALENCE = 0.05
 BOOTSTRAP_RESAMPLES = 1000
 BOOTSTRAP_SEED = 20130501
-FAR = 500  # standard errors; the power is 1 at this distance, and the library crashes far beyond it
+FAR = 500  # standard errors; at this distance the power is 1, and far beyond it the library crashes
 
 # The possible results of a comparison.
 VALUES = "values"  # too few pairs: only the figures are given

@@ -53,7 +53,7 @@ def table(runs):
 
 
 def summary(kind, told):
-    """One line: how often, and how often it must be."""
+    """One line: in how many runs a proof held, and in how many it must hold."""
     title, share = WANTED[kind]
     results = [each[kind] for each in told if kind in each]
     wanted = math.ceil(share * len(results))

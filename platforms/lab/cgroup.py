@@ -286,9 +286,9 @@ class Group:
 
     @staticmethod
     def set_below(folder, name, text):
-        """Changes the CPU set of a group, and of all groups below it that have the same set. Version 1 does not do the
-        latter, and it refuses a new set while a child's set is not within it. So all groups first get the old and the
-        new set together, from the top down."""
+        """Changes the CPU set of a group and of all groups below it that have the same set. In version 1 the groups
+        below do not follow by themselves, and a new set is refused while a child's set is not within it. So all groups
+        first get the old and the new set together, from the top down."""
         old = read(folder / name)
         below = [each for each in sorted(folder.rglob("*")) if each.is_dir() and read(each / name) == old]
         for each in (folder, *below):

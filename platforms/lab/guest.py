@@ -32,7 +32,7 @@ class Guest:
     root: str = "overlay"  # overlay: copy-on-write over the image; copy: its own copy
     release: str = ""  # Debian release of its root; "": the host's files, or an appliance that was made elsewhere
     files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text} that replace the usual files
-    parent: str = ""  # the guest whose disk it shares copy-on-write; destroy the clone first
+    parent: str = ""  # the guest under its copy-on-write disk; that guest must be destroyed after this one
     number: int = 0  # its number in the subnet; address and MAC derive from it
     address: str = ""
     outside: str = ""  # the balancer's address for motes; "": the guest's address

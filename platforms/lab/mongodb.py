@@ -57,7 +57,8 @@ class MongoDB:
         return " ".join(f"{name}/{hosts}" for name, hosts in sets.items())
 
     def sets_to_initiate(self):
-        """The URIs of the replica sets behind the routers; with logins each set is initiated by its own members."""
+        """The URIs of the replica sets that workers must initiate: those behind the routers. With logins there are
+        none, because each set is initiated by its own members."""
         if self.services.doors.logins:
             return []
         sets = {**self.replica_sets(), CONFIG_SET: self.config_servers()} if self.places("router") else {}

@@ -24,7 +24,7 @@ class Pyperformance(Tool):
                 "cat $each.json; echo; done")
 
     def parse(self, text, options):
-        """pyperf's JSON, one suite per line: benchmarks[].runs[].values[] in seconds."""
+        """Parses pyperf's JSON, one suite per line: benchmarks[].runs[].values[] in seconds."""
         try:
             suites = [json.loads(line) for line in text.splitlines() if line.strip()]
             means = [statistics.fmean(value for run in each["runs"] for value in run.get("values", []))
