@@ -94,7 +94,7 @@ typedef struct ir_transport {
 
     void (*figures)(const void *stream, ir_transport_figures_t *figures);
 
-    /* Ends deliveries for good, and announces to the other workers that this one leaves.
+    /* Ends deliveries permanently, and announces to the other workers that this one leaves.
      * Acknowledgements are still accepted. */
     void (*stop)(void *stream);
 } ir_transport_t;

@@ -6,7 +6,7 @@
 #include "common/settings.h"
 
 typedef enum ir_settings_verdict {
-    IR_SETTINGS_RUN,  /* go on */
+    IR_SETTINGS_RUN,  /* continue */
     IR_SETTINGS_EXIT, /* --help, --version or --print-… was served: exit 0 */
     IR_SETTINGS_WRONG /* `error` names the setting, its source and what is allowed: exit 2. All
                          faults are reported (see ir_fault_list_conclude): those of the file by

@@ -220,7 +220,7 @@ static ir_status_t take_line(void *context, const char *section, const char *nam
                            : status;
 }
 
-/* ---- what follows ---- */
+/* ---- checks of the whole mapping ---- */
 
 static ir_row_origin_t origin_of(const char *text) {
     const size_t size = strlen(COLUMN_PREFIX);
@@ -501,7 +501,7 @@ bool ir_position_misses_number(const ir_position_t *position, double number) {
     return false;
 }
 
-/* ---- what decides ---- */
+/* ---- keys that affect packs ---- */
 
 static void describe(const ir_program_t *keys, const void *target, ir_buffer_t *out) {
     for (size_t i = 0; i < keys->n_settings && strcmp(keys->settings[i].name, WHERE) != 0; i++) {

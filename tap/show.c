@@ -144,7 +144,7 @@ void ir_show_processed(ir_show_t *show, ir_view_t format, ir_view_t mote, ir_vie
     }
 }
 
-/* ---- what is refused ---- */
+/* ---- rejections ---- */
 
 void ir_show_rejected(ir_show_t *show, ir_view_t mote, ir_view_t reason, ir_view_t detail,
                       int64_t refused, uint64_t bytes) {

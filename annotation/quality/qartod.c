@@ -141,7 +141,7 @@ uint8_t ir_test_flat_line(const ir_limits_t *limits, int64_t interval_ns, const 
     return IR_FLAG_GOOD;
 }
 
-/* ---- which test is evaluated when ---- */
+/* ---- which tests are evaluated when ---- */
 
 void ir_qartod_alone(const ir_limits_t *limits, double value, int64_t time_ns,
                      uint8_t flags[static IR_TEST_COUNT]) {

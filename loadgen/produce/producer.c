@@ -142,7 +142,7 @@ static bool send_message(ir_producer_t *producer, int64_t due_ns, int64_t now_ns
     return true;
 }
 
-/* ---- what is due ---- */
+/* ---- due messages ---- */
 
 /* After the window was full, waits until it has drained a little, so that messages are sent in
  * groups. */
@@ -337,7 +337,7 @@ ir_status_t ir_producer_join(ir_producer_t *producer, ir_error_t *error) {
     return producer->status;
 }
 
-/* ---- from outside ---- */
+/* ---- functions for other threads ---- */
 
 bool ir_producer_ready(const ir_producer_t *producer) {
     return atomic_load(&producer->ready);

@@ -18,7 +18,7 @@ typedef struct exporting {
     ir_error_t *error;
 } exporting_t;
 
-/* ---- what is wanted ---- */
+/* ---- selecting ---- */
 
 static ir_status_t read_quality(exporting_t *exporting, const char *list) {
     const char *rest = list != NULL ? list : "";

@@ -31,7 +31,7 @@ static ir_status_t keep(ir_purge_t *purge, ir_document_kind_t kind, const ir_id_
     return IR_OK;
 }
 
-/* ---- what is to go ---- */
+/* ---- what is removed ---- */
 
 static ir_status_t see_raw(void *context, const ir_raw_document_t *raw) {
     ir_purge_t *purge = context;

@@ -24,7 +24,7 @@ typedef struct row {
 } row_t;
 
 struct ir_tally {
-    row_t *rows; /* sorted by mote */
+    row_t *rows; /* sorted by the mote's name */
     size_t count, capacity;
     size_t last; /* the row found last: most calls are for the same mote */
 };

@@ -1,4 +1,4 @@
-"""Two commits, two settings, two runs."""
+"""Compares two commits, two settings, and two stored runs."""
 
 import shutil
 import subprocess

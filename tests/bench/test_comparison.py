@@ -125,7 +125,7 @@ def test_pairs_needed():
 
 
 def fixed(estimate, half, pairs=8):
-    """A Ratio with this interval."""
+    """Makes a Ratio with this interval."""
     return comparison.Ratio((estimate,) * pairs, estimate, estimate / (1 + half), estimate * (1 + half), 0.95)
 
 

@@ -31,8 +31,8 @@ def test_blocks_of_a_folder_count_once(tmp_path):
 @pytest.mark.parametrize(
     "victim, outside, twin, rate",
     [
-        (2.0, 0.0, 1.0, 0.5),  # both want both processors
-        (1.0, 0.0, 1.0, 1.0),  # each has one
+        (2.0, 0.0, 1.0, 0.5),  # each guest wants both processors
+        (1.0, 0.0, 1.0, 1.0),  # each guest has one processor
         (1.5, 0.0, 1.0, 2 / 3),
         (1.3, 0.6, 0.9, 2 / 3.2),  # the generator runs outside the guest, and slows down with it
         (1.3, 0.6, 0.8, 1.2 / 1.9),  # the twin takes less than its share

@@ -1,4 +1,4 @@
-"""What every kind of experiment declares."""
+"""Checks what every kind of experiment declares."""
 
 import pytest
 

@@ -55,7 +55,7 @@ class Newcomer:
         return text
 
     def follow(self, command, good=(0,)):
-        """One that the README has."""
+        """Runs the command if the README has it; otherwise reports a failure."""
         if command in self.known:
             return self.paste(command, good=good)
         self.tell(command, "README.md has no such command", time.monotonic())
@@ -64,7 +64,7 @@ class Newcomer:
     def check(self, what, good):
         self.tell(what, None if good else "it is not so", time.monotonic())
 
-    # ---- what is printed by make up ----
+    # ---- commands that `make up` prints ----
 
     def send(self, text):
         for name, command in re.findall(r"^# (\w+), with \w+\n(.*?)(?=^# \w+, with|^$)", text, re.M | re.S):

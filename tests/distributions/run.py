@@ -40,7 +40,7 @@ TAIL_LINES = 60
 
 
 class Step(NamedTuple):
-    name: str  # of its log
+    name: str  # the name in the table, and of the log
     words: tuple
     seconds: int
     counted: bool = False  # whether it prints totals of its own

@@ -33,7 +33,7 @@ class Disk:
         run("mount", "-o", "loop,errors=remount-ro", self.image, self.directory)
 
     def fill(self):
-        """To the last byte."""
+        """Fills the disk to the last byte."""
         with open(self.directory / FILLER, "wb") as file:
             size = 2**28
             while size >= 4096:
@@ -46,7 +46,7 @@ class Disk:
         (self.directory / FILLER).unlink()
 
     def device(self):
-        """Returns its name below /dev."""
+        """Returns the device's name below /dev."""
         return Path(run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", self.directory).strip()).name
 
     def break_down(self):
@@ -64,7 +64,7 @@ class Disk:
         return subprocess.run(["umount", self.directory], capture_output=True, timeout=60, check=False).returncode == 0
 
     def repair(self):
-        """Nobody may use it."""
+        """Repairs the file system. No process may be using it."""
         if not servers.wait_until(self.unmount, UNMOUNT_SECONDS, pause=0.2):
             raise servers.ServerError(f"{self.directory} stays in use")
         run("sh", "-c", 'e2fsck -fy "$1" || [ $? -lt 4 ]', "sh", self.image)

@@ -13,7 +13,7 @@ class Fault:
     target: str
     at: float  # seconds since the start of the round's load
     lasts: float
-    seed: int  # of its own dice
+    seed: int  # seed for the random numbers of this fault
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def make_round(number, drawn, observations, dice, longest, rate):
 
 
 def told(rounds):
-    """The plan as lines."""
+    """Returns the plan as lines of text."""
     lines = []
     for each in rounds:
         for fault in each.faults:

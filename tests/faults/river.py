@@ -45,7 +45,7 @@ class River(stack.Stack):
     def named(self, role):
         return [name for name, each in self.roles.items() if each == role]
 
-    # ---- before it starts ----
+    # ---- preparations ----
 
     def start(self):
         self.out.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ class River(stack.Stack):
     def worker_address(self, index):
         return f"{self.places[f'worker-{index + 1}'].address}:{self.worker_ports[index]}"
 
-    # ---- what the parts run with ----
+    # ---- settings of the parts ----
 
     def documents_uri(self):
         return self.document_proxy.uri("river") if self.document_proxy else super().documents_uri()
@@ -124,10 +124,10 @@ class River(stack.Stack):
     def environment_of(self, name):
         return harness.faked_clock(FAKETIME_TIMESTAMP_FILE=str(self.clock_file(name)), FAKETIME_CACHE_DURATION="1")
 
-    # ---- its parts ----
+    # ---- acting on parts ----
 
     def program(self, name):
-        """A worker or gateway."""
+        """Returns the worker or gateway with this name."""
         return next(each for each in (*self.workers, *self.gateways) if each.name == name)
 
     def process(self, name):
@@ -167,7 +167,7 @@ class River(stack.Stack):
         self.ledgers.append(folder)
         return folder
 
-    # ---- how it is ----
+    # ---- the state of the stack ----
 
     def troubles(self):
         """Returns everything that is wrong with the stack, one line each."""

@@ -105,7 +105,7 @@ class Rounds:
                 if role in ("worker", "gateway") and name not in killed and not self.river.alive(name)]
 
     def recover(self, planned, rows, ended):
-        """Waits until all is normal."""
+        """Waits until everything is normal again."""
         usual = sum(each.kind.bound_of(self.river.roles[each.target]) for each in planned.faults)
         bound = self.settings.patience * usual
         normal = self.watch.await_normal(self.few, bound)

@@ -70,24 +70,24 @@ static size_t mutate(uint8_t *data, size_t size) {
         case 1:
             data[at] = (uint8_t)random_below(256);
             break;
-        case 2: /* a piece goes */
+        case 2: /* removes a piece */
             length = random_below((uint32_t)(size - at));
             memmove(data + at, data + at + length, size - at - length);
             size -= length;
             break;
-        case 3: /* a piece of another seed comes in */
+        case 3: /* inserts a piece of another seed */
             length = size + length <= INPUT_MAX ? length : 0;
             memmove(data + at + length, data + at, size - at);
             memcpy(data + at, other->data + from, length);
             size += length;
             break;
-        case 4: /* a piece is said twice */
+        case 4: /* repeats a piece */
             length = random_below((uint32_t)(size - at) + 1);
             length = size + length <= INPUT_MAX ? length : 0;
             memmove(data + at + length, data + at, size - at);
             size += length;
             break;
-        default: /* cut off */
+        default: /* truncates the input */
             size = random_below(8) == 0 ? at + 1 : size;
             break;
         }

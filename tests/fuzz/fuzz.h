@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* ---- what an input may cost ---- */
+/* ---- a limit on the memory for an input ---- */
 
 /* Starts a memory limit: from now on this thread may hold `fixed` bytes plus `factor` bytes for
  * each of the `size` bytes of input. The allocation that exceeds the limit aborts, so that the
@@ -23,7 +23,7 @@ void fuzz_watch(size_t fixed, size_t factor, size_t size);
  * error, as a help for choosing limits. */
 void fuzz_unwatch(void);
 
-/* ---- what readers of files want ---- */
+/* ---- helpers for targets that read files ---- */
 
 #define FUZZ_PATH_SIZE 40
 

@@ -18,7 +18,7 @@
 
 static const char body[] = "[{\"n\":\"a/x\",\"v\":1},{\"n\":\"a/y\",\"t\":-5,\"v\":2}]";
 
-/* Nothing, or a time of these centuries. */
+/* Aborts unless the time is 0 or in one of the accepted years. */
 static void check_time(int64_t time_ns) {
     if (time_ns != 0 &&
         (time_ns < INT64_C(946684800000000000) || time_ns >= INT64_C(7258118400000000000))) {

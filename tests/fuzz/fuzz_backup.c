@@ -40,7 +40,7 @@ static bool put(const uint8_t *data, size_t size) {
     return good;
 }
 
-/* ---- what takes the bytes ---- */
+/* ---- receivers of the bytes ---- */
 
 typedef struct documents {
     ir_bson_stream_t stream;

@@ -133,7 +133,7 @@ static void talk(ir_view_t input) {
         }
         event_base_loop(server.base, EVLOOP_NONBLOCK);
         if (++turns == TURNS_MAX) {
-            abort(); /* the server keeps a useless connection */
+            abort(); /* the server has not freed the connection */
         }
     } while (turns < 3 || ir_connections_count(server.connections) > 0);
     close(fd);

@@ -1,4 +1,4 @@
-/* What a SPARQL server answers. */
+/* Answers of a SPARQL server. */
 #include "store/graph/sparql/results.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -41,7 +41,7 @@ class WrongError(guard.Fault):
 
 
 class Result:
-    """How one target ended."""
+    """The result of one target."""
 
     def __init__(self, target, status, log, findings):
         self.target, self.status, self.log, self.findings = target, status, log, findings

@@ -33,7 +33,7 @@ def json_packs():
     bodies = re.findall(rb"(?m)^body (.*)$", (DATA / "senml" / "json.cases").read_bytes())
     real = [line for each in ("lake", "mere") for line in lines_of(DATA / "annotate" / f"{each}.jsonl", 3)]
     return bodies + real + [
-        b"[" + b",".join([b"{}"] * MANY) + b"]",  # nothing but refusals
+        b"[" + b",".join([b"{}"] * MANY) + b"]",  # every record is refused
         b"[" + b",".join([b"0"] * MANY) + b"]",
         b'[{"n":"a",' + b",".join(b'"%d":0' % i for i in range(MANY)) + b',"v":1}]',
         b"[" * 40 + b"]" * 40,
@@ -51,7 +51,7 @@ def cbor_packs():
         b"\x99" + struct.pack(">H", MANY) + b"\xa0" * MANY,
         b"\x82\xa2\x21\x61a\x02\x01\xa1\x22\x1a\x4c\x0e\x85\x6c",
         b"\x81" * 40,
-        b"\x81\xa2\x00\x7f" + b"\x61a" * 60 + b"\xff\x02\x01",  # a name in chunks
+        b"\x81\xa2\x00\x7f" + b"\x61a" * 60 + b"\xff\x02\x01",  # a name that consists of chunks
         b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
         b"\x81\xa2\x00\x61a\x08\x5b\x00\x00\x00\xff\xff\xff\xff\xff",
     ]
@@ -64,7 +64,7 @@ def bodies():
     many = b"\n".join(json_packs()[:20])
     return packs + [many, b"\r\n \n" + many + b"\n\n"] + [gzip.compress(each, mtime=0) for each in packs[:12] + [many]] + [
         gzip.compress(b"[" + b"{}," * 1398101 + b"{}]", mtime=0),  # 4 MiB of nothing
-        gzip.compress(b"[]", mtime=0) * 400,  # members
+        gzip.compress(b"[]", mtime=0) * 400,  # many gzip members
         gzip.compress(bytes(5 << 20), mtime=0),
     ]
 
@@ -332,7 +332,7 @@ LABELS = ["bver", "bn", "bt", "bu", "bv", "bs", "n", "u", "v", "vs", "vb", "vd",
 
 
 def terms():
-    """Those that a registry knows."""
+    """Returns the terms that a registry knows."""
     text = (ROOT / "observation" / "registry" / "terms.c").read_text()
     return sorted({each for each in re.findall(r'"([A-Za-z:/#.-]{3,60})"', text)}) + ["[ ", " ]", "( ", " )", "a ", "^^xsd:double"]
 

@@ -4,7 +4,7 @@ an abstract socket (unix(7)): like the addresses it belongs to the network names
 
 import socket
 
-EACH = 8  # so many of 127.0.0.0/24
+EACH = 8  # how many addresses of 127.0.0.0/24 each process gets
 CLAIM = socket.socket(socket.AF_UNIX)
 
 

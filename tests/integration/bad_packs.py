@@ -21,7 +21,7 @@ class Case:
 
     @property
     def raw_id(self):
-        """That it must get."""
+        """Returns the id that the message must get."""
         mote = self.key.removeprefix("ir.") if self.reason != "no-routing-key" else ""
         if self.record >= 0 or self.reason == "unknown-mote":
             return harness.absolute_raw_id(mote, self.body)

@@ -50,7 +50,7 @@ def broker(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def front(tmp_path_factory):
-    """The balancer before one broker."""
+    """A balancer in front of one broker."""
     with harness.Front(tmp_path_factory.mktemp("front")) as front:
         yield front
 

@@ -11,7 +11,7 @@ import pika.spec
 import raw_mqtt
 
 PER_ADDRESS = 200  # connections from one address, the usual limit
-AT_ONCE = 64  # concurrent logins
+AT_ONCE = 64  # number of concurrent logins
 SECONDS = 300  # time limit for all logins at one door
 PAUSE_SECONDS = 1  # seconds between two bytes of a slow connection
 AMQP_HEADER = b"AMQP\0\0\x09\x01"

@@ -29,7 +29,7 @@ def long(data):
 
 
 class Publisher:
-    """One connection."""
+    """A connection of a publisher."""
 
     def __init__(self, broker, reader, writer):
         self.broker, self.reader, self.writer = broker, reader, writer
@@ -126,9 +126,9 @@ class FakeBroker:
 
     def __init__(self):
         self.fate = lambda key: None
-        self.unanswered = ()  # methods
+        self.unanswered = ()  # methods that the broker does not answer
         self.mute = False  # if true, does not answer queries for an exchange
-        self.tried = 0  # such messages
+        self.tried = 0  # how many messages were sent to find out the size limit
         self.held = []
         self.keys = {}
         self.publishers = set()
@@ -186,7 +186,7 @@ class FakeBroker:
 
         self.call(run())
 
-    # ---- what tests do ----
+    # ---- called by tests ----
 
     def block(self):
         """Tells publishers that the broker blocks them, as RabbitMQ does when memory or disk space is low."""
@@ -196,7 +196,7 @@ class FakeBroker:
         self.each(Publisher.close)
 
     def release(self):
-        """Confirms what was held."""
+        """Confirms the messages that were held."""
 
         async def run():
             held, self.held = self.held, []

@@ -45,7 +45,7 @@ class Faulty:
         self.directory = directory
         self.stack = WrongClocks(settings, directory / "stack", harness.BUILD, root)
         self.loads = 0
-        self.ledgers = []  # folders with one each
+        self.ledgers = []  # folders with one ledger each
 
     def __enter__(self):
         self.stack.start()
@@ -107,7 +107,7 @@ class Faulty:
         with contextlib.closing(pika.BlockingConnection(parameters)) as connection:
             return connection.channel().queue_declare("ir.rejected", passive=True).method.message_count
 
-    # ---- what is done to it ----
+    # ---- faults ----
 
     def kill_broker(self, index):
         return lambda: self.stack.cluster.members[index].kill()

@@ -54,7 +54,7 @@ def wait_for(condition, what, seconds=WAIT_SECONDS, pause=0.05):
         time.sleep(pause)
 
 
-# ---- what should come out ----
+# ---- expected results ----
 
 
 def raw_id(mote, body, time_ns=0, kind="absolute", name=None):
@@ -310,7 +310,7 @@ FRONT_LIMITS = {"connections": "2000", "first-bytes": "2s", "connections-per-sou
 
 
 class MqttBroker(Broker):
-    """One that takes MQTT, too."""
+    """A broker that also accepts MQTT."""
 
     n_ports = 4
 
@@ -441,7 +441,7 @@ class Pipeline:
         self.publish_body(message.body, f"ir.{message.mote}", name=message.name)
 
     def subscribe(self, pattern="#"):
-        """A queue of the republished messages."""
+        """Makes a queue that receives the republished messages."""
         queue = self.connect().queue_declare("", durable=True).method.queue
         self.channel.queue_bind(queue, "ir.processed", pattern)
         return queue
@@ -511,7 +511,7 @@ class Pipeline:
         return [uuid.UUID(line.split(">", 1)[0].rsplit("/", 1)[-1].rsplit(":", 1)[-1]) for line in lines]
 
     def verify(self, ledger):
-        """ir-store's verdict."""
+        """Runs ir-store verify; returns its verdict."""
         words = ["verify", f"--ledger={ledger}", "--json", *self.stores()]
         status, text, errors = self.call("ir-store", *words, seconds=300)
         assert status in (0, 1), errors

@@ -80,7 +80,7 @@ class Machine:
         return done.out + done.err
 
     def reboot(self):
-        """An orderly one."""
+        """Reboots the machine in an orderly way."""
         before = self.init()
         self.run("systemctl", "reboot", good=None)
         deadline = time.monotonic() + BOOT_SECONDS
@@ -134,7 +134,7 @@ class Machines:
         self.stack.close()
 
     def make(self, name, *addresses):
-        """A started machine."""
+        """Makes and starts a machine."""
         machine = Machine(self, name, addresses)
         self.made.append(machine)
         machine.start()

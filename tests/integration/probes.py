@@ -11,7 +11,7 @@ import pika
 
 import harness
 
-MOTE = "sim-0000001"  # of the generator's simulation
+MOTE = "sim-0000001"  # one of the generator's simulated motes
 VIAS = ("amqp", "mqtt", "http")
 KINDS = ((None, False), (30, False), (None, True), (30, True))  # (seconds before the arrival or None, has a name)
 RETRY_SECONDS = 60
@@ -104,7 +104,7 @@ class Probes(threading.Thread):
     # ---- afterwards ----
 
     def write_ledger(self, directory):
-        """Returns the directory."""
+        """Writes a ledger of the probes into a new folder, which it returns."""
         directory.mkdir()
         harness.write_ledger(directory / "ledger.txt", [(message, tries) for message, _, _, tries in self.sent])
         return directory
@@ -119,5 +119,5 @@ class Probes(threading.Thread):
         for message, begin, end, tries in self.sent:
             times = stored[message.body]
             assert 1 <= len(times) <= (1 if message.name else tries), message.body
-            # Brokers stamp milliseconds.
+            # Brokers stamp with a resolution of a millisecond.
             assert all(begin - 10**6 <= each <= end for each in times), (message.body, begin, times, end)

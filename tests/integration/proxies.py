@@ -177,7 +177,7 @@ class MongoHandler(socketserver.BaseRequestHandler):
             pass
 
     def pass_on(self, message):
-        """Whether the connection continues."""
+        """Passes a message on. Returns whether the connection continues."""
         proxy = self.server.proxy
         request_id, opcode = struct.unpack_from("<4xi4xi", message)
         reply = None

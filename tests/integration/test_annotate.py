@@ -48,7 +48,7 @@ FULL_SHAPES = SHAPES + """
 
 
 def annotate(*words, text=None, registry=LAKE / "lake.ttl", status=0):
-    """Standard output and error."""
+    """Runs ir-annotate; returns its standard output and standard error."""
     argv = [harness.BUILD / "ir-annotate", f"--registry={registry}", *map(str, words)]
     done = subprocess.run(argv, input=text, capture_output=True, timeout=120, check=False)
     assert done.returncode == status, done.stderr.decode()[-2000:]

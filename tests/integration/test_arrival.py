@@ -19,13 +19,13 @@ from test_ingest import ask
 
 
 class Unstamped(harness.Broker):
-    """A broker as RabbitMQ comes."""
+    """A broker without the project's scripts."""
 
     scripts = ()
 
 
 class Broken(harness.Broker):
-    """A broker whose script is another."""
+    """A broker with another script in place of the project's."""
 
     def __init__(self, directory, script):
         super().__init__(directory)
@@ -98,7 +98,7 @@ def test_check_without_the_right_says_which(pipeline):
     assert "arrival    WRONG  unknown whether the broker stamps" in text and "write" in text
 
 
-# ---- what arrives ----
+# ---- which arrival counts ----
 
 MOTE = "USGS-08068500"
 PAST, FUTURE = 1_300_000_000, 2_000_000_000  # seconds

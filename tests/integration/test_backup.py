@@ -21,7 +21,7 @@ from test_river import commands, mine, paste, registry  # noqa: F401 (a fixture 
 
 
 def backup(pipeline, *words):
-    """The folder that it made."""
+    """Makes a backup; returns its folder."""
     answer = json.loads(pipeline.run("ir-store", "backup", "backups", "--json", *words, *pipeline.stores(), seconds=300))
     return pipeline.directory / answer["backup"]
 

@@ -147,7 +147,7 @@ def test_unregistered_accept(make_pipeline):
     pipeline.stop_workers()
 
 
-# ---- small messages that ask for much ----
+# ---- small messages that need much memory ----
 
 RECORDS = 10000
 

@@ -23,7 +23,7 @@ BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 COMMENT = re.compile(r"(?:^|\s)#.*$", re.MULTILINE)
-END = re.compile(r"[|;&)\n]")  # of one command
+END = re.compile(r"[|;&)\n]")  # the end of one command
 BEFORE = re.compile(r"^(?:(?:sudo|nice|exec|\$|[A-Z_]+=\S*)\s+)*")
 WORD = re.compile(r"[a-z][a-z-]*")
 OPTION = re.compile(r"--[a-z][a-z0-9-]*")

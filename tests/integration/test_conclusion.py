@@ -35,7 +35,7 @@ def unused_port():
     return servers.free_ports(1)[0]
 
 
-# ---- what was asked for ----
+# ---- what was requested ----
 
 
 def test_a_rate_that_is_not_reached(tmp_path):

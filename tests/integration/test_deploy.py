@@ -47,7 +47,7 @@ roles = worker:2
 
 
 def deploy(path, name, *verb, good=0):
-    """Returns what ir-deploy prints."""
+    """Runs ir-deploy; returns its output."""
     argv = [ROOT / "platforms" / "ir-deploy", path, name, *verb, f"--root={path.parent / name}"]
     env = {**os.environ, "IR_BUILD": str(harness.BUILD)}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=400, env=env, check=False)

@@ -49,7 +49,7 @@ def documented():
 
 
 def frontends(text):
-    """Returns {name: lines} of HAProxy's."""
+    """Returns {name: lines} for the frontends in HAProxy's configuration."""
     parts = re.split(r"^(?=\S)", text, flags=re.M)
     return {part.split()[1]: part.splitlines()[1:] for part in parts if part.startswith("frontend ")}
 
@@ -128,7 +128,7 @@ def test_motes_have_users_of_their_own(example):
     assert {line.split()[0] for line in tokens.splitlines()} == {each["name"] for each in own["users"]}
 
 
-# ---- one that runs ----
+# ---- a running deployment ----
 
 
 def pack(mote, value):

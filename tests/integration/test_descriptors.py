@@ -26,7 +26,7 @@ def program(request, pipeline):
 
 @contextlib.contextmanager
 def crowd(program, count):
-    """Idle connections to it."""
+    """Opens idle connections to the program."""
     host, port = program.address.removeprefix("http://").rsplit(":", 1)
     with contextlib.ExitStack() as stack:
         for _ in range(count):

@@ -80,7 +80,7 @@ class Shell:
         self.bash.wait()
 
     def run(self, commands):
-        """Returns (what they printed, status)"""
+        """Runs the commands; returns their output and exit status."""
         self.bash.stdin.write(f'{{\n{commands}}} </dev/null 2>&1\necho "{END} $?"\n')
         self.bash.stdin.flush()
         lines = []

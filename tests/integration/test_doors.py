@@ -111,7 +111,7 @@ def test_a_header_that_grows_over_a_frame(open_pipeline, messages):
 
 HARMFUL = {
     "k": "x" * 50000,
-    "x-death": [1, 2],  # RabbitMQ's process for dead letters of the queue would end for good
+    "x-death": [1, 2],  # RabbitMQ's process that dead-letters for the queue would end permanently
     "CC": [f"ir.other-{i}" for i in range(40)],
     "BCC": ["ir.other"],
     "nested": [[[[1]]]],  # each level costs RabbitMQ time when it delivers

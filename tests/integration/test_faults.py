@@ -151,7 +151,7 @@ def test_term_finishes_what_is_under_way(pipeline, messages):
     pipeline.assert_exactly(messages[:1500])
 
 
-# ---- servers that are away ----
+# ---- unavailable servers ----
 
 
 def test_broker_restart(own_broker, tmp_path, messages):
@@ -410,7 +410,7 @@ def test_sqlite_held_by_another(pipeline, messages):
     pipeline.assert_exactly(messages[:50])
 
 
-# ---- what is wrong from the start ----
+# ---- mistakes in the configuration ----
 
 
 def only_line(errors):

@@ -51,7 +51,7 @@ unit = m
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 
-# ---- what a logger writes ----
+# ---- the files of loggers ----
 
 
 def logger_rows(days=3, minutes=15):
@@ -81,7 +81,7 @@ def expected_ids(rows):
         harness.observation_id("elbe/stage", seconds * 10**9, stage)))
 
 
-# ---- running it ----
+# ---- running ir-feed ----
 
 
 class Feed:
@@ -220,7 +220,7 @@ unit = cm
 
 
 def campbell(rows):
-    """A table as a CR1000 writes it."""
+    """Returns a table as a CR1000 logger writes it."""
     yield ('"TOA5","dresden","CR1000X","1234","CR1000X.Std.07.01","CPU:elbe.CR1X","55667","Table1"\r\n'
            '"TIMESTAMP","RECORD","BattV","Temp_C","Stage"\r\n"TS","RN","Volts","Deg C","cm"\r\n"","","Min","Avg","Smp"\r\n')
     for record, (local, _, warm, stage) in enumerate(rows):
@@ -347,7 +347,7 @@ def test_a_pipe_that_brings_rows_now_and_then(elbe):
     assert stored(elbe) == expected_ids(rows)
 
 
-# ---- what is wrong ----
+# ---- faulty input ----
 
 
 def test_rows_that_cannot_be_used_are_named_and_the_others_go_on(elbe):

@@ -49,7 +49,7 @@ class Answer:
 
 
 class Client:
-    """One connection, byte for byte."""
+    """A raw connection, so that a test determines every byte."""
 
     def __init__(self, gateway):
         address = urllib.parse.urlsplit(gateway.address)
@@ -135,7 +135,7 @@ def token(shared):
 
 
 def serves(gateway, token):
-    """Others are served meanwhile."""
+    """Whether the gateway accepts a request of another client."""
     return ask(gateway, token, pack(7.5)).code == 202
 
 
@@ -152,7 +152,7 @@ def quiet(broker, tmp_path):
         yield pipeline
 
 
-# ---- what is accepted ----
+# ---- accepted requests ----
 
 
 def test_json_cbor_gzip_and_lines_arrive_byte_for_byte(quiet):
@@ -284,7 +284,7 @@ def test_worker_takes_it(shared, gateway, token):
     shared.stop_workers()
 
 
-# ---- what is not ----
+# ---- refused requests ----
 
 BAD = [{"n": f"{MOTE}/a", "v": 1}, {"n": f"{MOTE}/b c", "v": 1}, {"n": f"{MOTE}/d"}]
 DEEP = b"[" * 5000 + b"]" * 5000

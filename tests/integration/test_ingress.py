@@ -77,7 +77,7 @@ def pipeline(front, make_front_pipeline):
     return make_front_pipeline().init()
 
 
-# ---- the ways in ----
+# ---- protocols ----
 
 
 @pytest.mark.parametrize("listener", ["amqp", "amqps"])
@@ -179,7 +179,7 @@ def test_a_certificate_of_another_authority_is_not_trusted(front, tmp_path):
         ssl.create_default_context(cafile=tmp_path / "other" / "ca.pem").wrap_socket(plain, server_hostname="localhost")
 
 
-# ---- who comes in ----
+# ---- users ----
 
 
 @pytest.mark.parametrize("user", ["mote", "guest"])

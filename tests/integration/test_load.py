@@ -173,7 +173,7 @@ def test_many_packs_in_a_request(mqtt_broker, tmp_path):
     assert single == 1000 and together < 300
 
 
-# ---- made servers ----
+# ---- servers made by the tests ----
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -199,7 +199,7 @@ class HttpServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_):
-        """A client that is gone."""
+        """Ignores errors of clients that have disconnected."""
 
 
 class Gate:

@@ -43,7 +43,7 @@ needs_prometheus = pytest.mark.skipif(shutil.which("promtool") is None, reason="
 
 
 def alerts():
-    """Names of all alerts."""
+    """Returns the names of all alerts."""
     return re.findall(r"- alert: (\w+)", (MONITORING / "alerts.yml").read_text())
 
 
@@ -97,7 +97,7 @@ def test_targets_of_an_inventory(tmp_path):
     assert places["gateway"] == ["10.0.0.1:8081", "10.0.0.1:8082"] and len(places["worker"]) == 8
 
 
-# ---- the worker's own ----
+# ---- the worker's metrics ----
 
 
 def test_the_age_of_the_oldest_message(make_pipeline, messages):
@@ -125,7 +125,7 @@ def test_the_age_of_the_oldest_message(make_pipeline, messages):
     assert all(told[f"ir_mote_last_arrival_seconds{{mote=\"{each.mote}\"}}"] > time.time() - 3700 for each in messages[:20])
 
 
-# ---- one that runs ----
+# ---- a running stack ----
 
 
 class Watched(stacks.Stack):
@@ -203,7 +203,7 @@ class Watched(stacks.Stack):
         except urllib.error.HTTPError as answer:
             return answer.code
 
-    # ---- asking Prometheus ----
+    # ---- queries to Prometheus ----
 
     def ask(self, path, **parameters):
         with urllib.request.urlopen(f"{self.prometheus.address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}", timeout=20) as answer:

@@ -17,7 +17,7 @@ UNLISTED = 7777777
 
 
 def observations(count, begin=1320500000, mote=MOTE):
-    """Packs of one record each."""
+    """Makes packs of one record each."""
     return [harness.Message(mote, [{"n": f"{mote}/00010", "u": "Cel", "t": begin + 900 * i, "v": 10.25 + i % 20}])
             for i in range(count)]
 

@@ -9,7 +9,7 @@ import crowd
 import harness
 from test_load import PATIENT, Load
 
-BOUND = 40  # messages of a partition's queue
+BOUND = 40  # limit for the messages in a partition's queue
 MESSAGES = 3000
 SLOW = 100  # connections at each door that send a byte a second
 OTHERS = 400  # connections of the test itself, generously estimated

@@ -374,7 +374,7 @@ def test_huge_pages_of_a_program_that_was_killed(tmp_path, pages, monkeypatch):
     assert kernel.now() == 100
 
 
-# ---- what a host can do ----
+# ---- the abilities of a host ----
 
 
 def test_check_on_a_host_without_anything_names_what_to_do(tmp_path):

@@ -24,7 +24,7 @@ def set_ours(broker, host):
 
 
 def make(broker, tmp_path, **options):
-    """A pipeline at that broker."""
+    """Makes a pipeline with this broker."""
     return contextlib.closing(ClosingPipeline(broker, tmp_path, **options))
 
 

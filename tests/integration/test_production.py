@@ -224,7 +224,7 @@ def new_build(shared):
 
 
 def upgrade(machine):
-    """One command for each server."""
+    """Upgrades a server with its one command."""
     argv = machine.argv("env", "IR_BUILD=/srv/shared/build", "/srv/river/platforms/ir-deploy", "/srv/shared/inventory.conf",
                         machine.name)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)

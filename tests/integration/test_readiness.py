@@ -51,7 +51,7 @@ def assert_hint(text):
 
 
 def consumers(pipeline):
-    """How many each partition has."""
+    """Returns the number of consumers of each partition."""
     names = [f"ir.observations.{i}" for i in range(PARTITIONS)]
     return [pipeline.connect().queue_declare(name, passive=True).method.consumer_count for name in names]
 

@@ -167,7 +167,7 @@ def test_a_triplestore_keeps_one_verdict(make_pipeline, own_oxigraph, tmp_path):
 
 
 def verdicts(server):
-    """Returns {observation: its quality annotations}"""
+    """Returns {observation: its quality annotations} from the graph."""
     rows = server.select(f"SELECT ?o ?q WHERE {{ ?o a <{harness.OBSERVATION}> ; "
                          "<http://www.w3.org/ns/dqv#hasQualityAnnotation> ?q }")
     found = {}

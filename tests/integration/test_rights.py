@@ -200,7 +200,7 @@ def test_mqtt(front, pipeline, user):
         return False
 
     before = pipeline.waiting()
-    # A mote has few connections.
+    # A mote may have few connections, so its actions are tried one after the other.
     with concurrent.futures.ThreadPoolExecutor(1 if user in front.cluster.mote_tokens else len(MQTT_ACTIONS)) as pool:
         found = {name for name, good in zip(MQTT_ACTIONS, pool.map(may, MQTT_ACTIONS)) if good}
     assert found == MAY_BY_MQTT.get(user, set())
@@ -425,7 +425,7 @@ def test_with_the_shared_user_the_source_is_bounded(front, tmp_path):
         assert worker.not_ready() is None
 
 
-# ---- how they are made ----
+# ---- making tokens ----
 
 
 def definitions(*argv):

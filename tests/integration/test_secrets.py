@@ -43,7 +43,7 @@ def waiting(tmp_path):
 
     def start(program, *words):
         name = "IR_DOCUMENTS_PASSWORD" if program == "ir-store" else "IR_AMQP_PASSWORD"
-        # The sanitizer itself would forbid dumps.
+        # AddressSanitizer would itself prevent core dumps.
         env = {**os.environ, name: PASSWORD, "ASAN_OPTIONS": "disable_coredump=0"}
         argv = [harness.BUILD / program, *(each.format(address) for each in WAITING[program]), *words]
         process = subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -60,7 +60,7 @@ def waiting(tmp_path):
 
 
 def dumped(process):
-    """Whether the kernel says so."""
+    """Kills the process; returns whether the kernel made a core dump."""
     process.send_signal(signal.SIGABRT)
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT).si_code == os.CLD_DUMPED
 

@@ -68,7 +68,7 @@ class SecuredMongoDB(servers.MongoDB):
 
 
 def runs_through(make_pipeline, messages, *more, env=None, **stores):
-    """init, a worker, messages, verify."""
+    """Runs the whole path: init, a worker, messages, verify."""
     pipeline = make_pipeline(settings=more, env=env, **stores)
     pipeline.init()
     pipeline.worker()
@@ -239,7 +239,7 @@ def test_sparql(make_pipeline, messages, certificates, tmp_path, kind):
 
 
 def send(front, address, tmp_path):
-    """Five messages; returns what ended."""
+    """Sends five messages with ir-loadgen; returns the finished process."""
     words = ["--simulate=3", "--messages=5", "--no-ledger", "--no-subscribe", "--retry-for=5s", f"--target=amqps://mote@{address}",
              f"--amqp-ca={front.ca}", f"--out={tmp_path / 'load'}"]
     return subprocess.run([harness.BUILD / "ir-loadgen", *words], capture_output=True, text=True, timeout=60, check=False,

@@ -43,7 +43,7 @@ def shared(mqtt_broker, tmp_path_factory):
 
 
 def pack():
-    """Each is another observation."""
+    """Makes a pack with a new time, so that it is a new observation."""
     return json.dumps([{"bn": f"{MOTE}/", "bt": next(TIMES), "n": "00010", "u": "Cel", "v": 18.5}]).encode()
 
 

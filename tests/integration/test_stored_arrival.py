@@ -173,7 +173,7 @@ def test_clockless_and_named(make_pipeline, documents):
     for _ in range(3):
         pipeline.publish_body(body, f"ir.{MOTE}", name="reading-17")
         pipeline.drain()
-    for _ in range(3):  # in one batch
+    for _ in range(3):  # three messages in one batch
         pipeline.publish_body(body, f"ir.{MOTE}", name="reading-18")
     pipeline.drain()
     assert worker.metric("ir_messages_unstamped_total") == 0

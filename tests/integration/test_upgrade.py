@@ -32,7 +32,7 @@ management = {port}
 """
 
 
-# ---- a series on the other one's data ----
+# ---- starting a series on the other one's data ----
 
 
 @pytest.mark.parametrize("flags, version, says", [
@@ -74,7 +74,7 @@ def test_the_new_series_is_not_started_on_old_data(tmp_path):
         servers.RabbitMQ(tmp_path, root=new).start()
 
 
-# ---- is it empty? ----
+# ---- whether a cluster is drained ----
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ class Subscriber(threading.Thread):
         super().__init__(daemon=True)
         self.stack = stack
         self.over = threading.Event()
-        self.error = None  # the last one
+        self.error = None  # the last error
         self.seen = []  # (mote, raw id) in their order, each once
 
     def open(self):
@@ -160,7 +160,7 @@ class Subscriber(threading.Thread):
                         self.seen.append((method.routing_key.split(".", 1)[1], properties.message_id))
                     if method is not None:
                         channel.basic_ack(method.delivery_tag)
-            except Exception as error:  # noqa: BLE001 (whatever a lost connection is told by)
+            except Exception as error:  # noqa: BLE001 (a lost connection raises many kinds of errors)
                 self.error = error
                 time.sleep(0.2)
 
@@ -170,7 +170,7 @@ class Subscriber(threading.Thread):
 
 
 class Upgrade:
-    """The steps of the document."""
+    """The steps of the upgrade, as in the document."""
 
     def __init__(self, faulty, root, directory, count):
         self.stack = faulty.stack
@@ -188,7 +188,7 @@ class Upgrade:
         self.new.members[0].control("import_definitions", str(imported))
 
     def move_senders(self):
-        """All at once."""
+        """Moves all senders at once."""
         nodes = self.old.nodes
         nodes.draining, nodes.brokers = nodes.brokers, self.new.nodes.brokers
         cut.cut(self.stack.balancer.directory / "master.sock", "senders")

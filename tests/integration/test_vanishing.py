@@ -121,7 +121,7 @@ def test_older_copy_written_over_it(pipeline, messages):
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if not older.exists():
             shutil.copyfile(path, older)
-    time.sleep(2)  # it looks every second
+    time.sleep(2)  # the worker checks every second
     shutil.copyfile(older, path)
     await_not_ready(worker, "written over")
     send(pipeline, messages[300:310])

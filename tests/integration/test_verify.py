@@ -213,7 +213,7 @@ def test_documents_that_are_not_kept(stored):
     assert status == 2 and "arrival" in errors
 
 
-# ---- ledgers that were cut off ----
+# ---- truncated ledgers ----
 
 
 def test_generator_that_is_killed(make_way):

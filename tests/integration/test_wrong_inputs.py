@@ -101,7 +101,7 @@ ROWS = [
     Row("ir-feed --map none.ini", "none.ini: cannot read the mapping: No such file or directory"),
     Row("ir-annotate --registry none.ttl", "none.ttl: cannot open the registry: No such file or directory", 1),
     Row(f"ir-annotate --registry {REGISTRY} --format xml", "format: 'xml' is not one of ntriples"),
-    # ---- what users write ----
+    # ---- files that users write ----
     registry("ir:missingValue <x> .", 'ir:missingValue of <s> must be a number or a text, -9999 or "Ice", not <x>'),
     registry("ir:missingvalue -9 .", "ir:missingvalue is not a term of the registry; did you mean ir:missingValue?"),
     registry('ir:samplingInterval "15 minutes" .', "ir:samplingInterval of <s> must be a positive duration"),
@@ -199,7 +199,7 @@ def test_files_of_a_mapping_that_are_not_there(tmp_path):
     assert done.returncode == 1 and f"no file matches {tmp_path}/none-*.csv" in done.stdout, done
 
 
-# ---- what the system refuses ----
+# ---- errors of the system ----
 
 
 UP = Row("python3 tools/up.py up", "", 1)

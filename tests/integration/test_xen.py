@@ -134,7 +134,7 @@ def test_what_cannot_change_while_it_runs():
         live.change(guest(), "ir0000-one", "ir0000-g64", {"numa.node": 0})
 
 
-# ---- what xl prints ----
+# ---- parsing xl's output ----
 
 
 LIST = """\

@@ -27,7 +27,7 @@ extern const char etext[];
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 /* volatile, because the compiler assumes that malloc changes no variables */
-static _Thread_local volatile unsigned remaining; /* 0: not armed, or done */
+static _Thread_local volatile unsigned remaining; /* 0: not armed, or already done */
 static _Thread_local failing_alloc_scope_t armed_scope;
 static _Thread_local volatile bool failed;
 
@@ -43,7 +43,7 @@ bool failing_alloc_disarm(void) {
 }
 
 void failing_alloc_required(void) {
-    void *(*const volatile allocate)(size_t) = malloc; /* volatile: not inlined from below */
+    void *(*const volatile allocate)(size_t) = malloc; /* volatile prevents inlining */
     failing_alloc_arm(1, FAILING_ALLOC_ALL);
     void *volatile probe = allocate(1);
     free(probe);

@@ -31,7 +31,7 @@ static inline bool http_client_send(int fd, const char *text) {
     return send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text);
 }
 
-/* What has arrived, as a text. */
+/* Returns everything that has arrived, as text. */
 static inline void http_client_read(int fd, char *text, size_t size) {
     const ssize_t got = recv(fd, text, size - 1, MSG_DONTWAIT);
     text[got > 0 ? got : 0] = '\0';

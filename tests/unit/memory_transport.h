@@ -21,7 +21,7 @@ typedef struct ir_memory_message {
     bool done; /* acknowledged, or too large */
 } ir_memory_message_t;
 
-/* A message's tag is its place + 1. */
+/* The tag of a message is its position + 1. */
 typedef struct ir_memory_queue {
     ir_memory_message_t messages[IR_MEMORY_MESSAGES];
     size_t count, next;
@@ -32,7 +32,7 @@ typedef struct ir_memory {
     ir_memory_queue_t queues[IR_MEMORY_PARTITIONS];
     size_t message_bytes;              /* larger bodies are refused */
     unsigned turn;                     /* maximum number of deliveries per turn of the loop */
-    void (*after_turn)(void *context); /* the test's part in each turn */
+    void (*after_turn)(void *context); /* called by each turn of the loop, for the test */
     void *after_turn_context;
 
     ir_transport_events_t events; /* set by the stream while it exists */
@@ -41,7 +41,7 @@ typedef struct ir_memory {
     bool connected, paused, stopping;
 
     unsigned deliveries, redeliveries, oversize, pauses, resumes;
-    unsigned stale; /* acknowledgements of sessions that had ended */
+    unsigned stale; /* number of acknowledgements of sessions that had ended */
     bool wrong;     /* an acknowledgement covered messages that were never delivered */
 } ir_memory_t;
 

@@ -17,7 +17,7 @@ int sources_remove_file(void **state);
 void sources_write(const void *bytes, size_t size);
 void sources_write_text(const char *text);
 
-/* Opens or fails the test. */
+/* Opens a source; if that fails, the test fails. */
 ir_source_t sources_open(const ir_source_options_t *options);
 
 /* Valid until the next call. */

@@ -126,7 +126,8 @@ static int64_t sent(uint64_t seconds) {
 static void the_senders_timestamp(void **state) {
     (void)state;
     assert_int_equal(sent((uint64_t)NOW_S), NOW_S * SECOND_NS);
-    assert_int_equal(sent((uint64_t)NOW_S * 1000), 0); /* milliseconds, by mistake */
+    assert_int_equal(sent((uint64_t)NOW_S * 1000), 0); /* milliseconds instead of seconds, by
+                                                        * mistake */
     assert_int_equal(sent(0), 0);
     assert_int_equal(sent(UINT64_MAX), 0);
     const amqp_basic_properties_t none = {.timestamp = (uint64_t)NOW_S};

@@ -179,7 +179,7 @@ static void absolute_messages_need_no_answer(void **state) {
     add(fixture, ABSOLUTE, "", NOON + SECOND);
     assert_false(fixture->batch->messages[0].ask);
     ir_documents_close(fixture->documents);
-    fixture->documents = NULL; /* nobody is asked */
+    fixture->documents = NULL; /* no message needs a query */
     assert_int_equal(settle(fixture), IR_OUTCOME_OK);
     assert_int_equal(
         ir_id_compare(&fixture->batch->messages[0].raw_id, &fixture->batch->messages[1].raw_id), 0);
@@ -248,7 +248,7 @@ static void the_time_of_sending_is_a_base_only(void **state) {
                                     .name = ir_view_text("k"),
                                     .arrival_ns = NOON + 5 * SECOND,
                                     .sent_ns =
-                                        NOON + 4 * SECOND}; /* a client that stamps each try */
+                                        NOON + 4 * SECOND}; /* a new time stamp for each attempt */
     assert_int_equal(ir_batch_add(fixture->batch, &analysis, &again), IR_OK);
     store(fixture);
     assert_int_equal(time_of(fixture, 1), NOON - 500 * SECOND);

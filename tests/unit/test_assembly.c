@@ -110,7 +110,7 @@ static void message_id_and_marks(void **state) {
     assert_int_equal(message.marks, 0);
 }
 
-/* They belong to their message only. */
+/* The headers belong only to their own message. */
 static void arrival_and_user(void **state) {
     (void)state;
     amqp_table_entry_t stamp = {.key = amqp_cstring_bytes(IR_HEADER_STAMP)};

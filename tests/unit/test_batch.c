@@ -82,7 +82,7 @@ static void what_is_refused_and_why(void **state) {
     expect("ir.BUOY-7", "application/json", good, "1");
     expect("ir.BUOY-7", "text/html", good, "content-type@-1 0");
     expect("ir.BUOY-7", "text/plain", "temperature 7", "content-type@-1 0");
-    expect("ir.BUOY-7", "", "", "0"); /* MQTT's way to clear a retained topic */
+    expect("ir.BUOY-7", "", "", "0"); /* an MQTT client clears a retained topic in this way */
     expect("ir.BUOY-8", JSON, good, "unknown-mote@-1 0");
     expect("ir.BUOY-7", JSON, "nonsense", "not-json@-1 0");
     expect("ir.BUOY-7", JSON,

@@ -99,7 +99,7 @@ static void test_every_type(void **state) {
     }
 }
 
-/* What is canonical already stays so. */
+/* A canonical form stays the same. */
 static void test_twice(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -66,7 +66,7 @@ static void unknown_numbers_are_refused(void **state) {
     assert_int_equal(confirms.open, 5);
 }
 
-/* However many come after it. */
+/* An open message is kept, however many messages follow it. */
 static void an_old_open_one_takes_one_place(void **state) {
     (void)state;
     ir_confirms_init(&confirms);
@@ -132,7 +132,7 @@ static void tickets_come_back_in_order(void **state) {
     assert_int_equal(confirms.bytes, 13 + 14 + 15 + 16 + 18 + 19 + 20);
 }
 
-/* Random answers against the plainest model. */
+/* Compares random answers with a simple model. */
 static void agrees_with_a_model(void **state) {
     (void)state;
     enum { MESSAGES = 100000 };

@@ -31,7 +31,7 @@ static ir_decoder_t *start(void) {
     return decoder;
 }
 
-/* The context distinguishes them. */
+/* The context identifies the request. */
 static ir_status_t add(ir_decoder_t *decoder, ir_account_t *account, const char *text,
                        const char *context) {
     const ir_submission_input_t input = {.mote = account->mote,
@@ -46,7 +46,7 @@ static ir_status_t add(ir_decoder_t *decoder, ir_account_t *account, const char 
     return status;
 }
 
-/* Turns like the gateway's loop. */
+/* Does what one turn of the gateway's loop does. */
 static ir_decoding_t *wait_for(ir_decoder_t *decoder) {
     struct pollfd polled = {.fd = ir_decoder_fd(decoder), .events = POLLIN};
     assert_int_equal(poll(&polled, 1, WAIT_MS), 1);

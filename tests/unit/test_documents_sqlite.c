@@ -26,7 +26,7 @@
 #define BATCHES 80
 #define LOG_MIB 256 /* four times the log's limit, and half of the written bytes */
 
-/* ---- what is stored ---- */
+/* ---- contents of the store ---- */
 
 static const ir_mote_t mote = {.id = "m1", .iri = "https://river.test/mote/m1", .label = "one"};
 static const ir_property_t property = {
@@ -617,7 +617,7 @@ static void test_export(void **state) {
     free(seen);
 }
 
-/* ---- what goes wrong ---- */
+/* ---- faults ---- */
 
 static void assert_not_ready(ir_fixture_t *fixture, ir_status_t status, const char *words) {
     fixture->error.text[0] = '\0';

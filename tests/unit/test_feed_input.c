@@ -88,7 +88,7 @@ static void free_scene(ir_scene_t *scene) {
     free(scene);
 }
 
-/* Starts like a new process. */
+/* Reads the state again, like a new process. */
 static void restart(ir_scene_t *scene, size_t packs) {
     ir_round_close(scene->round);
     open_round(scene, packs);
@@ -117,7 +117,7 @@ static size_t confirm(ir_scene_t *scene, size_t limit) {
     return count;
 }
 
-/* All that is there now. */
+/* Reads and confirms everything that is in the files now; returns the packs. */
 static const char *read_all(ir_scene_t *scene) {
     scene->seen[0] = '\0';
     do {
@@ -275,13 +275,13 @@ static void test_files_that_change(void **state) {
     write_file(scene, "a.csv", "w", head);
     write_file(scene, "a.csv", "a", "25.10.2025 10:45;4;\n");
     assert_int_equal(strlen(read_all(scene)) > 0, 1);
-    /* the same beginning, and shorter */
+    /* the file has the same beginning and is shorter */
     write_file(scene, "a.csv", "w", head);
     restart(scene, 20000);
     read_all(scene);
     assert_non_null(strstr(scene->seen, "\"v\":1}"));
     assert_non_null(strstr(scene->seen, "\"v\":3}"));
-    /* another beginning, and longer */
+    /* the file has another beginning and is longer */
     write_file(scene, "a.csv", "w", "Datum;Temp;Pegel\n26.10.2025 10:00;6;\n");
     write_file(scene, "a.csv", "a", head + strlen("Datum;Temp;Pegel\n"));
     restart(scene, 20000);

@@ -242,7 +242,7 @@ static void packs_on_lines_are_cut_and_bounded(void **state) {
 static void packs_go_over_lines(void **state) {
     (void)state;
     static const pack_case_t expected[] = {
-        {"[\n {\"n\":\"a]\\\"]\"}\r\n]", 1, false}, /* brackets in strings are none */
+        {"[\n {\"n\":\"a]\\\"]\"}\r\n]", 1, false}, /* brackets in strings do not count */
         {"[1]", 4, false},
         {"[{\"n\":\"cut", 5, false}, /* a truncated pack does not include the next one */
         {"[2]", 6, false},

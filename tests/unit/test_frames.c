@@ -103,7 +103,7 @@ static void the_library_reads_it_back(void **state) {
     ir_buffer_free(&out);
 }
 
-/* Bodies around the size of a frame. */
+/* Bodies with sizes near that of a frame. */
 static void bodies_are_cut_to_frames(void **state) {
     (void)state;
     enum { FRAME_MAX = 4096, FULL = FRAME_MAX - 8 };

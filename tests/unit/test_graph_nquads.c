@@ -163,7 +163,7 @@ static void writes_known_ones_once(void **state) {
 
 static void finds_across_writers_and_segments(void **state) {
     place_t *place = *state;
-    ir_graph_t *one = open_graph(place, NULL, "one", 1); /* every batch a segment */
+    ir_graph_t *one = open_graph(place, NULL, "one", 1); /* every batch becomes a segment */
     ir_graph_t *two = open_graph(place, NULL, "two", 1);
     for (uint32_t i = 0; i < 5; i++) {
         put(i % 2 == 0 ? one : two, fill(place, i * 8, 8, IR_OBSERVATION_NEW));
@@ -196,7 +196,7 @@ static void dead_writers_segment_is_taken_over(void **state) {
     if (child == 0) {
         ir_graph_t *graph = open_graph(place, NULL, "dead", 0);
         put(graph, fill(place, 0, 8, IR_OBSERVATION_NEW));
-        _exit(0); /* without closing */
+        _exit(0); /* the writer dies: it does not close the store */
     }
     int code = -1;
     assert_int_equal(waitpid(child, &code, 0), child);

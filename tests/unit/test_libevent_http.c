@@ -29,8 +29,8 @@ typedef struct fixture {
     struct evhttp *http;
     struct event *soon;
     int client;
-    struct bufferevent *bufferevent; /* that the server was given */
-    void *argument;                  /* of its callbacks, one turn later */
+    struct bufferevent *bufferevent; /* the one that the server was given */
+    void *argument;                  /* the argument of its callbacks, one turn later */
     struct evhttp_request *request;
     size_t requests, completed;
     bool closed, attached; /* attached: the request still had its connection when this closed */
@@ -165,8 +165,8 @@ static void a_request_outlives_its_connection(void **state) {
     EXPECT(!fixture->attached,
            "it frees an unanswered request with its connection; keep_request() in "
            "http/connections.c leaves it to its owner");
-    evhttp_send_reply(fixture->request, 204, "No Content", NULL); /* frees it: otherwise ASan
-                                                                   * reports a leak */
+    evhttp_send_reply(fixture->request, 204, "No Content", NULL); /* frees the request: otherwise
+                                                                   * ASan would report a leak */
 }
 
 static void a_request_ends_with_the_server(void **state) {

@@ -51,7 +51,7 @@ static void test_zones(void **state) {
         {"America/New_York", "2024-11-03 01:30", "2024-11-03T05:30:00Z", "2024-11-03T06:30:00Z"},
         {"America/New_York", "2011-11-06 00:59:59", "2011-11-06T04:59:59Z", NULL},
         {"America/Chicago", "2011-11-06 01:00", "2011-11-06T06:00:00Z", "2011-11-06T07:00:00Z"},
-        /* half hours */
+        /* offsets and changes of half an hour */
         {"Asia/Kolkata", "2025-06-01 12:00", "2025-06-01T06:30:00Z", NULL},
         {"Australia/Lord_Howe", "2025-04-06 01:45", "2025-04-05T14:45:00Z", "2025-04-05T15:15:00Z"},
         {"Australia/Lord_Howe", "2025-10-05 02:15", NULL, NULL},
@@ -64,7 +64,7 @@ static void test_zones(void **state) {
         {"Asia/Beirut", "2022-10-29 23:30", "2022-10-29T20:30:00Z", "2022-10-29T21:30:00Z"},
         /* a change that is not daylight saving time: Moscow set its clocks back permanently */
         {"Europe/Moscow", "2014-10-26 01:30", "2014-10-25T21:30:00Z", "2014-10-25T22:30:00Z"},
-        /* a day that did not take place */
+        /* a day that was skipped */
         {"Pacific/Apia", "2011-12-30 12:00", NULL, NULL},
         {"Pacific/Apia", "2011-12-31 12:00", "2011-12-30T22:00:00Z", NULL},
         /* a change of rules that is newer than ICU in Debian 12 */
@@ -172,7 +172,7 @@ static void test_autumn(void **state) {
     CHECK_ROWS("Europe/Berlin", rows);
 }
 
-/* The newest first. */
+/* The newest row comes first. */
 static void test_autumn_backwards(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -295,7 +295,7 @@ static void test_tracks(void **state) {
 static void test_texts(void **state) {
     (void)state;
     static const struct {
-        const char *format, *text, *time; /* NULL: it is no time */
+        const char *format, *text, *time; /* NULL: the text is not a time */
         bool zoned;
     } cases[] = {
         {"iso", "2025-10-26T02:30:00Z", "2025-10-26T02:30:00Z", true},

@@ -60,7 +60,7 @@ static void a_line_is_taken_as_a_whole(void **state) {
     ir_mote_queue_remove(queue, 1);
     ir_mote_queue_remove(queue, 3);
     ir_mote_queue_remove(queue, 5);
-    /* Empty, but still taken. */
+    /* The queue is empty, but still taken. */
     assert_true(ir_mote_queue_put(queue, 7, 6));
     assert_int_equal(ir_mote_queue_take(queue, 0), IR_MOTE_QUEUE_NONE);
     ir_mote_queue_give_back(queue, 7, 0);

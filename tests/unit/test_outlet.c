@@ -50,7 +50,7 @@ static void give(ir_outlet_t *outlet, size_t n) {
     ir_outlet_wake(outlet);
 }
 
-/* Turns like the gateway's loop. */
+/* Does what one turn of the gateway's loop does. */
 static size_t take_back(ir_outlet_t *outlet) {
     struct pollfd polled = {.fd = ir_outlet_fd(outlet), .events = POLLIN};
     assert_int_equal(poll(&polled, 1, WAIT_MS), 1);

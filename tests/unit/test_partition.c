@@ -1,4 +1,4 @@
-/* What a partition answers the broker. */
+/* How a partition answers the broker. */
 #include "broker/partition.h"
 #include "tests/unit/wire.h"
 

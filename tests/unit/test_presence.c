@@ -146,12 +146,12 @@ static ir_outcome_t put_graph(ir_place_t *place) {
 
 typedef struct ir_accident {
     const char *name, *command;
-    ir_status_t status; /* of the first try */
-    const char *says;   /* part of its text */
+    ir_status_t status; /* expected status of the first put */
+    const char *says;   /* part of the error's text */
     ir_status_t then;   /* expected status of the next put; OK: the store has recovered by itself */
     const char *mend;   /* a command, or NULL: nothing */
     bool new_store;     /* set up after that */
-    int kept;           /* of the two messages stored before */
+    int kept;           /* how many of the two messages stored before are left */
 } ir_accident_t;
 
 static const ir_accident_t of_documents[] = {

@@ -27,7 +27,7 @@ typedef struct ir_fake {
     unsigned answers_kept; /* this many of the newest messages stay unanswered */
     unsigned fail_every;   /* one in this many pushes answers RETRY; 0: none */
     unsigned refuse_every; /* one in this many messages is refused; 0: none */
-    unsigned again_every;  /* … is put off once */
+    unsigned again_every;  /* one in this many messages is deferred once */
     ir_status_t reject;    /* every send fails with this status; IR_OK: no send fails */
     bool no_login;
     ir_answers_t answers;
@@ -314,7 +314,7 @@ static void parts_make_the_whole(void **state) {
         sent += counts.messages_confirmed;
     }
     assert_int_equal(sent, MESSAGES);
-    options.index = source.motes; /* nothing is left for it */
+    options.index = source.motes; /* no message is left for it */
     options.producers = source.motes + 1;
     ir_producer_counts_t counts;
     assert_int_equal(finish(start_with(&options, NULL, NULL), &counts, &error), IR_OK);
@@ -513,7 +513,7 @@ static void arrivals_stand_in_the_ledger_with_their_sendings(void **state) {
     ir_source_close(&arrivals);
 }
 
-/* MQTT carries no names. */
+/* MQTT messages have no names. */
 static void without_a_place_for_names_there_are_none(void **state) {
     (void)state;
     ir_producer_counts_t counts;

@@ -39,7 +39,7 @@ static const ir_sensor_t *sensor_of(const ir_registry_t *registry, const char *n
     return sensor;
 }
 
-/* ---- what is read ---- */
+/* ---- the content of a registry ---- */
 
 static void test_motes(void **state) {
     (void)state;

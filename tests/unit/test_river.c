@@ -108,7 +108,7 @@ static void values_are_plausible(void **state) {
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         double sum = 0;
-        for (unsigned j = 0; j < 20000; j++) { /* over a year and many motes */
+        for (unsigned j = 0; j < 20000; j++) { /* times over a year, and many motes */
             const double value =
                 value_at(j * 7 % 1024, known[i].quantity, START_NS + j * (QUARTER_NS * 7 / 4));
             assert_true(value >= known[i].low && value <= known[i].high);

@@ -47,7 +47,7 @@ static double search(ir_model_t *model, ir_search_t *search) {
     return ir_search_result(search).rate;
 }
 
-/* 2 % of growth are tolerated, 3 % is a step. */
+/* A growth of 2 % is tolerated; a step is 3 %. */
 static void assert_near(double found, double capacity) {
     assert_true(found > capacity * 0.95 && found < capacity * 1.05);
 }

@@ -33,7 +33,7 @@ static const ir_source_options_t plain = {.simulate = 20,
 static const ir_faults_t all_faults = {
     .duplicates = 0.1, .late = 0.1, .malformed = 0.1, .unknown = 0.1, .skew = 0.2, .bursts = 0.2};
 
-/* ---- what is sent ---- */
+/* ---- the messages ---- */
 
 static void first_messages(void **state) {
     (void)state;

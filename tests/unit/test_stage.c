@@ -20,7 +20,7 @@
 /* The work of a stage in these tests. It fails a given number of times, then succeeds. It is in
  * doubt about the first message of batch number `doubted`. */
 typedef struct ir_script {
-    ir_doubts_t *doubts; /* NULL: it sets nothing aside */
+    ir_doubts_t *doubts; /* NULL: sets no message aside */
     uint64_t doubted;
     atomic_int ready_failures;
     atomic_int run_failures;

@@ -89,7 +89,7 @@ static void gzip_expands_up_to_the_bound_and_no_further(void **state) {
     ir_buffer_free(&out);
 }
 
-/* ---- whose names ---- */
+/* ---- names of other motes ---- */
 
 static void names_belong_to_the_mote_they_begin_with(void **state) {
     (void)state;
@@ -296,7 +296,7 @@ static void what_the_registry_knows_is_told_at_once(void **state) {
          1, 1},
         {LINES, "[{\"n\":\"BUOY-7/none\",\"v\":1}]\n[{\"n\":\"BUOY-7/temp\",\"v\":1}]", 202,
          "accepted", 1, 1},
-        /* what is no SenML outweighs it */
+        /* invalid SenML takes precedence */
         {LINES, "[{\"n\":\"BUOY-7/none\",\"v\":1}]\n[{\"n\":\"BUOY-7/temp\"}]", 400, "no-value", 1,
          0},
     };
@@ -339,7 +339,7 @@ static void sizes_are_bounded(void **state) {
     assert_int_equal(s.code, 415);
 }
 
-/* ---- in words ---- */
+/* ---- the texts of faults ---- */
 
 static void problems_are_json_with_the_first_faults(void **state) {
     ir_submission_t s;

@@ -38,7 +38,7 @@ static const ir_source_options_t replay = {
 typedef struct ir_seen {
     unsigned timings[3];
     unsigned named;
-    ir_id_t contents[MESSAGES]; /* stand for the bodies */
+    ir_id_t contents[MESSAGES]; /* ids that stand for the bodies */
     char names[MESSAGES][IR_SENDER_NAME_SIZE];
 } ir_seen_t;
 

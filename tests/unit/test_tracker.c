@@ -136,7 +136,7 @@ static void order_is_that_of_a_mote_and_format(void **state) {
     arrive(tracker, 3, 0, false); /* a later message of its mote has arrived before */
     assert_int_equal(counts.order_violations, 1);
     arrive(tracker, 4, 1, false);
-    arrive(tracker, 2, 1, true); /* perhaps a copy */
+    arrive(tracker, 2, 1, true); /* it may be a copy */
     assert_int_equal(counts.order_violations, 1);
     ir_tracker_free(tracker);
 }
@@ -196,8 +196,8 @@ static void every_fate(void **state) {
     assert_int_equal(counts.by_fate[IR_FATE_REFUSED], 1);
     assert_int_equal(counts.by_fate[IR_FATE_UNANSWERED], 1);
     assert_int_equal(counts.waiting_records, 4 + 3);
-    reject(tracker, 2); /* one record of it */
-    reject(tracker, 3); /* as was meant */
+    reject(tracker, 2); /* one of its records was rejected */
+    reject(tracker, 3); /* as intended */
     reject(tracker, 3);
     assert_int_equal(counts.by_fate[IR_FATE_REJECTED], 2);
     assert_int_equal(counts.waiting, 2);
@@ -207,7 +207,7 @@ static void every_fate(void **state) {
     assert_int_equal(counts.by_fate[IR_FATE_REJECTED], 1);
     assert_int_equal(counts.partly_rejected, 1);
     assert_int_equal(counts.complete_records, 4 + 3);
-    reject(tracker, 1); /* although it is good */
+    reject(tracker, 1); /* although every record is good */
     assert_int_equal(counts.unmeant, 1);
     assert_int_equal(counts.waiting, 1);
     reject(tracker, 77);
@@ -305,7 +305,7 @@ static void unknown_ids_are_matched_in_the_order_of_their_mote(void **state) {
                                                     * another message */
     arrive_of(tracker, 100, name_of(&source, 1), 1);
     assert_int_equal(counts.copies, 1);
-    arrive_of(tracker, 102, name_of(&source, 1), 0); /* of this mote nothing is left */
+    arrive_of(tracker, 102, name_of(&source, 1), 0); /* this mote has no message left */
     arrive_of(tracker, 103, ir_view_text("nobody"), 0);
     assert_int_equal(counts.foreign, 2);
     arrive_of(tracker, 104, name_of(&source, 2), 0);
@@ -361,7 +361,7 @@ static void rejections_are_matched_with_what_is_to_be_rejected(void **state) {
     ir_tracker_t *tracker = ir_tracker_new(10, 3, 1, false);
     const ir_view_t mote = name_of(&source, 0);
     assert_true(ir_tracker_match(tracker, motes));
-    expect_arrival(tracker, 0, 0); /* nothing of it comes back */
+    expect_arrival(tracker, 0, 0); /* no part of it comes back */
     expect_arrival(tracker, 0, 4);
     expect_arrival(tracker, 0, 3);
     arrive_of(tracker, 51, mote, 0);
@@ -393,7 +393,7 @@ static void refused_messages_leave_the_line(void **state) {
         assert_true(ir_tracker_expect(tracker, &expected, &ticket));
         ir_tracker_answer(tracker, ticket, false);
     }
-    arrive_of(tracker, 1, name_of(&source, 0), 0); /* it was accepted anyway */
+    arrive_of(tracker, 1, name_of(&source, 0), 0); /* the target accepted it nevertheless */
     arrive_of(tracker, 2, name_of(&source, 0), 0);
     arrive_of(tracker, 3, name_of(&source, 0), 0);
     assert_int_equal(counts.matched, 2);

@@ -46,7 +46,7 @@ static int end(void **state) {
     return 0;
 }
 
-/* ---- what the worker makes of a message ---- */
+/* ---- the worker's results for a message ---- */
 
 static ir_message_t *receive(const char *body, const char *name, int64_t arrival_ns) {
     const ir_batch_input_t input = {.routing_key = ir_view_text("ir." MOTE),
@@ -58,7 +58,7 @@ static ir_message_t *receive(const char *body, const char *name, int64_t arrival
     return &batch->messages[batch->n_messages - 1];
 }
 
-/* ---- what was sent ---- */
+/* ---- entries of the ledger ---- */
 
 static void open_ledger(ir_ledger_writer_t **writer) {
     ir_error_t error;
@@ -98,7 +98,7 @@ static void note_one(const char *body, const char *name) {
     close_ledger(writer);
 }
 
-/* ---- what is in the stores ---- */
+/* ---- contents of the stores ---- */
 
 static void see_message(ir_verify_walk_t *walk, const ir_message_t *message) {
     ir_stored_refusal_t refusals[10] = {{.record = 0}};
@@ -176,7 +176,7 @@ static void refused_records_are_not_asked_for(void **state) {
         "{\"n\":\"c\",\"u\":\"m\",\"v\":1},{\"n\":\"c\",\"u\":\"m\",\"v\":1}]";
     const ir_message_t *message = receive(two, NULL, ARRIVAL_NS);
     assert_int_equal(message->n_observations, 2);
-    assert_int_equal(message->n_refusals, 2); /* by the decoder, and after it */
+    assert_int_equal(message->n_refusals, 2); /* one from the decoder, one from a later check */
     note_one(two, NULL);
     compare(UINT32_MAX);
     assert_all_there(1, 2);

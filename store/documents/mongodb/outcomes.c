@@ -70,7 +70,7 @@ static void close_past(past_t *past) {
     free(past->messages);
 }
 
-/* ---- reading what is known ---- */
+/* ---- reading stored outcomes ---- */
 
 static void copy_field(const bson_t *from, const char *key, bson_t *to) {
     bson_iter_t found;

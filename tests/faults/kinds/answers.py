@@ -13,7 +13,7 @@ BAD_VALUE = {"ok": 0.0, "code": 2, "codeName": "BadValue", "errmsg": "not unders
 
 
 def answering(status, document):
-    """Every question, with that."""
+    """Makes a fault that answers every request with this error."""
     def begin(river, target, _dice):
         proxy, answer = proxy_before(river, target, proxies.http_answer(status, b"not now"), document)
         return faulty(proxy, lambda *_: answer)

@@ -38,7 +38,7 @@ def delete_object(river, _target, dice):
 
 
 def connect(river, user="worker", listener="consumers"):
-    """Through the balancer."""
+    """Connects through the balancer."""
     host, port = river.balancer.address(listener).split(":")
     login = pika.PlainCredentials(user, river.cluster.passwords[user])
     parameters = pika.ConnectionParameters(host, int(port), "/", login, heartbeat=10, socket_timeout=5, stack_timeout=10,

@@ -16,7 +16,7 @@ class Kind:
     what: str  # the fault in words; in the report these follow the name of the part
     roles: tuple  # roles of the parts to which it applies
     begin: Callable
-    lasts: tuple = (2, 30)  # seconds, from … to …
+    lasts: tuple = (2, 30)  # shortest and longest duration in seconds
     bound: int = 60  # longest time from its end to full recovery, in seconds; `slower` has larger values for some roles
     slower: tuple = ()  # (role, seconds)
     ways: tuple = ALL_WAYS  # protocols with which motes send during the fault

@@ -13,12 +13,12 @@ from .. import poisons
 from .broker import connect
 from .kind import Kind
 
-ROLES = ("balancer",)  # by which it comes
+ROLES = ("balancer",)  # the part through which the poison is sent
 NEVER_BACK_SECONDS = 120
 
 
 class Poisoner(threading.Thread):
-    """Sends until stop()."""
+    """Sends poison until stop() is called."""
 
     def __init__(self, river, rate, seed):
         super().__init__(daemon=True)
@@ -78,7 +78,7 @@ def refused(river):
 
 
 def poison(share):
-    """`share` of all messages."""
+    """Makes a fault in which `share` of all messages are poison."""
     def begin(river, _target, dice):
         rate = max(1, river.message_rate * share / (1 - share))
         poisoner = Poisoner(river, rate, dice.randrange(2**31))

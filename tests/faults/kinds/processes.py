@@ -1,4 +1,4 @@
-"""Processes that are killed and stopped."""
+"""Faults that kill or suspend processes."""
 
 import signal
 
