@@ -7,8 +7,8 @@ rules, and exits with 1 if there are any.
 
 Only broker/ may include librabbitmq, and not in headers that other folders include. Only http/ may use evhttp.
 
-A C module is a .c file with the header of the same name; a header alone counts as a part of what includes it. Imports
-inside a function count. Test code may include everything, so it is not checked.
+A C module is a .c file with the header of the same name. A header without a .c file counts as a part of each file that
+includes it. Imports inside a function count. Test code may include everything, so it is not checked.
 """
 
 import argparse

@@ -67,8 +67,8 @@ def judge_loss(found):
 
 
 def judge_quota(found, expected, tolerance=0.15):
-    """`found`: the Ratio of the rate with the quota to that without. `expected` follows from the CPU time used without
-    it."""
+    """`found`: the Ratio of the rate with the quota to the rate without it. `expected`: the ratio that follows from the
+    processor time used without the quota."""
     if found is None or found.low is None:
         return None, "too few blocks"
     good = found.high < 1 and abs(found.estimate / expected - 1) <= tolerance

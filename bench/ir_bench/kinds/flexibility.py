@@ -242,7 +242,7 @@ class Kind(base.Kind):
     parameters = {
         "roles": [str],
         "written_mib": int,  # bytes that a guest has written before it is copied
-        "migration_targets": dict,  # {platform: target of its verb `migrate`}; without one, a target on this host
+        "migration_targets": dict,  # {platform: target of its verb `migrate`}; by default a target on this host
         "idle_mib": int, "idle_guests": int,  # limits for adding idle guests
         "promised_times": base.NUMBER, "promised_guests": int,  # this multiple of the host's memory, for this many guests
         "touched_mib": int,  # the part of its memory that each guest uses

@@ -47,7 +47,8 @@ def running(lab, guest, folder):
 
 
 def connect(lab, process):
-    """Makes both ways to the namespace of a process. The interfaces are removed with the namespace."""
+    """Connects the namespace of a process to the lab in both ways, bridge and NAT. The interfaces are removed with the
+    namespace."""
     own = os.stat("/proc/self/ns/net").st_ino
     if not wait_until(lambda: os.stat(f"/proc/{process}/ns/net").st_ino != own, START_SECONDS):
         raise LabError("the peer of the network tools did not get its own network namespace")
