@@ -45,7 +45,8 @@ defaults
     timeout server-fin 10s
     default-server inter 1s fastinter 500ms fall {misses} rise 2 slowstart 10s
 
-# For each source address: open connections, rates of connections and requests, and how often it was logged.
+# For each source address: open connections, rates of connections and requests, and how often it was logged. An IPv6
+# source is a /64, because every line has that many addresses.
 backend sources
     stick-table type ipv6 size 200k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s),gpc0_rate(10s)
 """
@@ -54,7 +55,7 @@ backend sources
 # line, which costs the least. A connection that sends nothing is also logged when it is closed.
 SOURCE_LIMITS = """\
     no option dontlognull
-    tcp-request connection track-sc0 src table sources
+    tcp-request connection track-sc0 src,ipmask(32,64) table sources
     acl too_many sc0_conn_cur gt {connections-per-source}
     acl too_many sc0_conn_rate gt {new-connections-per-source}
     acl told_before sc0_gpc0_rate gt 1
@@ -84,7 +85,7 @@ AMQP_GUARD = f"""\
     tcp-request content accept if {{ req.payload(0,8) -m bin {AMQP_HEADER} }}"""
 
 # RabbitMQ ends a session when another client connects with the same client id. So a client id that is the name of a mote,
-# alone or before a slash, belongs to this mote from its first connection on. Any other client id is accepted.
+# alone or before a slash, belongs to this mote from its first login on. Any other client id is accepted.
 MQTT_GUARD = """\
     acl connect req.payload(0,0),mqtt_is_valid
     acl named req.payload(0,0),mqtt_field_value(connect,client_identifier) -m found
@@ -92,7 +93,7 @@ MQTT_GUARD = """\
     tcp-request content reject if !{ req.payload(0,1) -m bin 10 }
     tcp-request content set-var(sess.user) req.payload(0,0),mqtt_field_value(connect,username) if connect
     tcp-request content track-sc1 req.payload(0,0),mqtt_field_value(connect,client_identifier) table mqtt-names if connect named
-    tcp-request content sc-set-gpt0(1) 1 if connect own_name
+    tcp-request content set-var(sess.own_name) bool(true) if connect own_name
     tcp-request content accept if connect own_name or connect !{ sc1_get_gpt0 gt 0 }"""
 
 INSIDE_FRONTEND = """
@@ -137,12 +138,16 @@ backend mqtt-brokers
     mode tcp
     balance leastconn
     timeout tunnel {idle-session}
+    tcp-response inspect-delay {first-bytes}
+    tcp-response content sc-set-gpt0(1) 1 if {{ var(sess.own_name) -m bool }} {{ res.payload(0,0),mqtt_field_value(connack,reason_code) eq 0 }}
 """
 
+# No HTTP/2: a connection of it would carry a hundred requests at once, and the limits count connections.
 HTTP_FRONTEND = """
 frontend http
     mode http
     option httplog
+    option disable-h2-upgrade
 {binds}
     timeout client {idle-keep-alive}
     timeout http-request {first-bytes}
@@ -201,7 +206,7 @@ def binds(nodes, plain, secure):
     if balancer[plain]:
         lines.append(f"    bind {list_of_nodes.place(balancer['address'], balancer[plain])}")
     if balancer[secure]:
-        alpn = " alpn h2,http/1.1" if secure == "https" else ""
+        alpn = " alpn http/1.1" if secure == "https" else ""
         lines.append(f"    bind {list_of_nodes.place(balancer['address'], balancer[secure])} ssl crt {balancer['certificate']}{alpn}")
     return "\n".join(lines)
 

@@ -379,6 +379,28 @@ def test_rate_limits(front, tmp_path):
                 servers.http_request(port, "GET", "/v1/observations")
 
 
+def test_no_connection_carries_many_requests(front):
+    """HTTP/2 is not spoken: the limits count connections, and one of HTTP/2 would carry a hundred requests at once."""
+    host, port = front.balancer.address("https").split(":")
+    context = ssl.create_default_context(cafile=front.ca)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with context.wrap_socket(socket.create_connection((host, int(port)), END_SECONDS), server_hostname="localhost") as connection:
+        assert connection.selected_alpn_protocol() == "http/1.1"
+    for secure in (False, True):
+        with raw(front, "https" if secure else "http", secure) as connection:
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            assert read_to_end(connection).startswith(b"HTTP/1.1 400")
+
+
+def test_an_ipv6_line_is_one_source(front, tmp_path):
+    """Whoever has an IPv6 line has 2^64 addresses. They share the limits of one source."""
+    nodes = list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
+    with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates", listen="::1") as balancer:
+        with socket.create_connection(("::1", balancer.ports[0]), END_SECONDS) as connection:
+            connection.sendall(AMQP_START)
+            harness.wait_for(lambda: "key=:: " in balancer.command("show table sources"), "the network in the table")
+
+
 # ---- configuration ----
 
 

@@ -233,6 +233,15 @@ def test_a_mote_takes_its_name_back(front, pipeline):
         late.publish(f"ir/{OTHER}", BODY % OTHER.encode())
 
 
+def test_a_stranger_takes_nobodys_client_id(front, pipeline):
+    """A name belongs to a mote only after a login, so nobody is locked out by a stranger who uses its client id as user."""
+    where, client = front.balancer.address("mqtt"), "logger-17"
+    with pytest.raises(raw_mqtt.Refused):
+        raw_mqtt.Connection(where, client, "guessed", client)
+    with raw_mqtt.Connection(where, OWN, front.cluster.passwords[OWN], client) as own:
+        own.publish(f"ir/{OWN}", BODY % OWN.encode())
+
+
 def test_a_name_with_a_colon(front, pipeline):
     """RabbitMQ would take the text before a colon in the user name for a virtual host."""
     with raw_mqtt.Connection(front.balancer.address("mqtt"), COLON, front.cluster.passwords[COLON], COLON) as client:
