@@ -16,6 +16,7 @@
 #define TAG_BIGNUM 2
 #define TAG_NEGATIVE_BIGNUM 3
 #define EXPONENT_MAX 400
+#define CHUNKS_MAX 64      /* of one string */
 #define UNBOUNDED SIZE_MAX /* the length of an array or map that is ended by a "break" byte */
 
 typedef enum item_kind {
@@ -248,40 +249,43 @@ static void skip_rest(cursor_t *cursor, const item_t *item) {
 
 /* ---- values ---- */
 
-static void join_chunk(cursor_t *cursor, ir_view_t *joined, ir_view_t chunk) {
-    char *bytes = ir_arena_alloc(cursor->resolver->arena, joined->size + chunk.size + 1);
-    if (bytes == NULL) {
-        cursor->resolver->out_of_memory = true;
-        return;
-    }
-    if (joined->size > 0) {
-        memcpy(bytes, joined->data, joined->size);
-    }
-    if (chunk.size > 0) {
-        memcpy(bytes + joined->size, chunk.data, chunk.size);
-    }
-    *joined = ir_view(bytes, joined->size + chunk.size);
-}
-
-/* Joins the chunks of a string. Only as many bytes as a name or unit needs are joined, so the
- * number of chunks bounds the work. */
-static ir_view_t read_chunks(cursor_t *cursor, item_kind_t kind) {
-    enum { CHUNKS_MAX = 64 };
-    ir_view_t joined = {NULL, 0};
-    for (unsigned n = 0; !cursor->resolver->out_of_memory; n++) {
+/* Reads the chunks of a string up to its end; returns their number. */
+static unsigned read_chunks(cursor_t *cursor, item_kind_t kind, ir_view_t chunks[CHUNKS_MAX]) {
+    for (unsigned n = 0;; n++) {
         const item_t item = next_item(cursor);
         if (item.kind == ITEM_BREAK || item.kind == ITEM_END) {
-            break;
+            return n;
         }
         if (item.kind != kind || n == CHUNKS_MAX) {
             ir_resolver_refuse(cursor->resolver, IR_REASON_NOT_CBOR,
                                "byte %zu: %s in a string of chunks", cursor->at,
                                n == CHUNKS_MAX ? "too many chunks" : "another item");
-            break;
+            return 0;
         }
-        join_chunk(cursor, &joined, item.bytes);
+        chunks[n] = item.bytes;
     }
-    return joined;
+}
+
+/* Joins the chunks of a string. A name or a unit needs few, so their number bounds the work. */
+static ir_view_t join_chunks(cursor_t *cursor, item_kind_t kind) {
+    ir_view_t chunks[CHUNKS_MAX];
+    const unsigned n_chunks = read_chunks(cursor, kind, chunks);
+    size_t size = 0;
+    for (unsigned i = 0; i < n_chunks; i++) {
+        size += chunks[i].size;
+    }
+    char *bytes = ir_arena_alloc(cursor->resolver->arena, size + 1);
+    if (bytes == NULL) {
+        cursor->resolver->out_of_memory = true;
+        return ir_view(NULL, 0);
+    }
+    char *end = bytes;
+    for (unsigned i = 0; i < n_chunks; i++) {
+        if (chunks[i].size > 0) {
+            end = (char *)memcpy(end, chunks[i].data, chunks[i].size) + chunks[i].size;
+        }
+    }
+    return ir_view(bytes, size);
 }
 
 /* Computes mantissa × 10^exponent with a single rounding. */
@@ -376,13 +380,13 @@ static ir_value_t read_value(cursor_t *cursor) {
         value = text_value(item.bytes);
         break;
     case ITEM_TEXT_CHUNKED:
-        value = text_value(read_chunks(cursor, ITEM_TEXT));
+        value = text_value(join_chunks(cursor, ITEM_TEXT));
         break;
     case ITEM_BYTES:
         value = (ir_value_t){.kind = IR_VALUE_DATA, .bytes = item.bytes};
         break;
     case ITEM_BYTES_CHUNKED:
-        value = (ir_value_t){.kind = IR_VALUE_DATA, .bytes = read_chunks(cursor, ITEM_BYTES)};
+        value = (ir_value_t){.kind = IR_VALUE_DATA, .bytes = join_chunks(cursor, ITEM_BYTES)};
         break;
     default:
         if (item.kind == ITEM_TAG && item.integer == TAG_DECIMAL_FRACTION) {

@@ -203,6 +203,27 @@ static void bounds(void **state) {
     ir_arena_free(arena);
 }
 
+/* A long first chunk and many empty ones: as much memory as the string has bytes. */
+static void chunks_cost_no_more_than_their_bytes(void **state) {
+    (void)state;
+    enum { LONG = 100000, EMPTY = 63 };
+    static const char head[] = "\x81\xa2\x00\x61p\x03\x7f\x7a\x00\x01\x86\xa0";
+    static char body[sizeof head - 1 + LONG + EMPTY + 1];
+    memcpy(body, head, sizeof head - 1);
+    memset(body + sizeof head - 1, 'x', LONG);
+    memset(body + sizeof head - 1 + LONG, 0x60, EMPTY);
+    body[sizeof body - 1] = (char)0xff;
+    ir_arena_t *arena = ir_arena_new(4096);
+    ir_senml_pack_t pack;
+    assert_int_equal(ir_senml_decode(IR_MEDIA_SENML_CBOR, ir_view(body, sizeof body), clock_now,
+                                     &ir_senml_limits_default, arena, &pack),
+                     IR_OK);
+    assert_int_equal(pack.n_records, 1);
+    assert_int_equal(pack.records[0].value.bytes.size, LONG);
+    assert_true(ir_arena_footprint(arena) < 4 * sizeof body);
+    ir_arena_free(arena);
+}
+
 static void media_types(void **state) {
     (void)state;
     assert_int_equal(ir_media_parse(ir_view_text("application/senml+json")), IR_MEDIA_SENML_JSON);
@@ -254,6 +275,7 @@ int main(void) {
         cmocka_unit_test(cbor_cases),
         cmocka_unit_test(every_cut_of_a_pack_is_refused),
         cmocka_unit_test(bounds),
+        cmocka_unit_test(chunks_cost_no_more_than_their_bytes),
         cmocka_unit_test(media_types),
         cmocka_unit_test(open_media_are_told_from_the_body),
         cmocka_unit_test(what_writers_leave_around_json),
