@@ -59,6 +59,17 @@ static void begin_request(ir_connection_t *connection) {
     ir_connection_enter(connection, IR_PHASE_HEADERS);
 }
 
+/* The connection that holds most of an unfinished request, so that small requests of others get
+ * through while somebody fills the memory. */
+static ir_connection_t *find_largest(struct ir_connections *all) {
+    ir_connection_t *largest = NULL;
+    ir_connection_t *each = NULL;
+    TAILQ_FOREACH(each, &all->lists[IR_PHASE_BODY], place) {
+        largest = largest == NULL || each->received > largest->received ? each : largest;
+    }
+    return largest;
+}
+
 void ir_bytes_take(ir_connection_t *connection, struct evbuffer *buffer, size_t added) {
     struct ir_connections *all = connection->all;
     const ir_bounds_t *bounds = &all->bounds;
@@ -72,7 +83,8 @@ void ir_bytes_take(ir_connection_t *connection, struct evbuffer *buffer, size_t 
         connection->received > bounds->header_bytes + 2 * bounds->body_bytes + IR_BYTES_SLACK) {
         ir_connection_doom(connection, IR_CLOSING_LARGE_BODY);
     } else if (connection->phase < IR_PHASE_DOOMED && all->received > bounds->memory_bytes) {
-        ir_connection_doom(connection, IR_CLOSING_MEMORY);
+        ir_connection_t *largest = find_largest(all);
+        ir_connection_doom(largest != NULL ? largest : connection, IR_CLOSING_MEMORY);
     }
 }
 

@@ -588,6 +588,21 @@ def test_memory_of_unfinished_requests_is_bounded(shared):
     assert gateway.stop() == 0
 
 
+def test_who_holds_most_memory_is_refused_first(shared):
+    """Five bodies that do not end fill it. The smaller requests of another client are accepted nevertheless."""
+    gateway, token = shared.gateway("--request-memory=1Mi", "--body-bytes=256Ki"), shared.tokens[MOTE]
+    clients = [Client(gateway).send(head(token, 250000) + bytes(205000)) for _ in range(5)]
+
+    def one_is_refused():
+        assert ask(gateway, token, pack(7.5).ljust(50000)).code == 202
+        return closed(gateway, "memory")
+
+    assert harness.wait_for(one_is_refused, "their bytes") == 1
+    for client in clients:
+        client.close()
+    assert gateway.stop() == 0
+
+
 def test_the_longest_idle_makes_room(shared):
     gateway, token = shared.gateway("--connections=20"), shared.tokens[MOTE]
     idle = [Client(gateway) for _ in range(25)]
