@@ -49,6 +49,9 @@ management_agent.disable_metrics_collector = true
 queue_leader_locator = balanced
 # The balancer's checks connect and disconnect every second; they are not logged.
 log.connection.level = error
+# Every client can make the broker log. RabbitMQ ignores this when RABBITMQ_LOGS is set.
+log.file.rotation.size = 10485760
+log.file.rotation.count = 10
 """
 
 # Connections from a balancer begin with the client's address.

@@ -86,7 +86,7 @@ spawn(fun() ->
     Move = fun(Channel, Number, {'basic.deliver', _, Tag, _, _, Key}, Properties, Body) ->
         ok = amqp_channel:call(Channel, {'basic.publish', 0, <<>>, Rejected, true, false},
                                {amqp_msg, Rewrite(Key, Properties), Body}),
-        true = amqp_channel:wait_for_confirms(Channel, 30),
+        amqp_channel:wait_for_confirms(Channel, 30) =:= true orelse exit("ir.rejected accepts nothing: it is full, or lost"),
         ok = amqp_channel:call(Channel, {'basic.ack', Tag, false}),
         Shown = Text(binary:part(Key, 0, min(64, byte_size(Key)))),
         rabbit_log:warning("a message of partition ~s that cannot be delivered was taken aside into ~s: key ~ts",

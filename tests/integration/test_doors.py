@@ -204,6 +204,16 @@ def log_of(node):
     return "".join(path.read_text(errors="replace") for path in (node.directory / "log").glob("*.log"))
 
 
+def test_the_log_is_bounded(front):
+    """Every client can make the broker log, for example by errors."""
+    node = front.cluster.members[0]
+    for _ in range(3):
+        node.control("eval", 'rabbit_log:error("~s", [binary:copy(<<"x">>, 6000000)]).')
+    log = node.directory / "log"
+    harness.wait_for((log / "node.log.0").exists, "a second file")
+    assert max(each.stat().st_size for each in log.iterdir()) < 17 * 10**6
+
+
 SMALL = {  # the beginning of an attack, and the frames that it then repeats without end
     "empty frames": (beginning(GREEDY, 1), pika.frame.Body(1, b"").marshal()),
     "frames of one byte": (beginning(GREEDY, 8 * 2**30), pika.frame.Body(1, b"x").marshal()),
@@ -367,6 +377,26 @@ def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open
     assert all(headers["reason"] == "undeliverable" for headers, _ in letters.values())
     assert "was taken aside" in worker.text()
     harness.wait_for(lambda: worker.not_ready() is None, "the worker to be ready")
+
+
+def set_most_letters(node, most):
+    definition = json.dumps({"max-length": most, "overflow": "reject-publish", "delivery-limit": 2000000000})
+    node.control("set_policy", "--apply-to", "queues", "ir-rejected", r"^ir\.rejected$", definition)
+
+
+def test_what_cannot_be_delivered_waits_for_room(front, pipeline, messages, open_door):
+    """While ir.rejected is full, the message stays in its partition, and the broker's log says why."""
+    node, worker = front.cluster.members[0], pipeline.worker()
+    set_most_letters(node, 1)
+    try:
+        for number in range(5):
+            pipeline.publish_body(b"[", f"ir.{messages[number].mote}")
+        pipeline.drain()
+        assert mosquitto(front, harness.Message("z" * 300, [{"n": "x", "v": 1, "t": 1}])).returncode == 0
+        harness.wait_for(lambda: "nothing was taken aside: \"ir.rejected accepts nothing" in log_of(node), "the reason in the log")
+    finally:
+        set_most_letters(node, 100000)
+    harness.wait_for(lambda: worker.metric("ir_messages_set_aside_total") == 1, "it to be taken aside")
 
 
 def test_others_do_not_wait_for_it(mqtt_broker, tmp_path, messages):

@@ -99,7 +99,8 @@ class RabbitMQ(Server):
         return [f"listeners.tcp.1 = {self.host}:{self.port}", *self.settings]
 
     def files(self):
-        common = ["disk_free_limit.absolute = 50MB", "raft.wal_max_size_bytes = 67108864", "log.file.level = info"]
+        common = ["disk_free_limit.absolute = 50MB", "raft.wal_max_size_bytes = 67108864", "log.file = node.log",
+                  "log.file.level = info"]
         return {
             "enabled_plugins": f"[{','.join(self.plugins + self.more_plugins)}].\n",
             "rabbitmq.conf": "\n".join([*common, *self.configuration(), ""]),
@@ -130,7 +131,6 @@ class RabbitMQ(Server):
             "RABBITMQ_DIST_PORT": str(self.ports[1]),
             "RABBITMQ_MNESIA_BASE": str(self.directory / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.directory / "log"),
-            "RABBITMQ_LOGS": str(self.directory / "log" / "node.log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
             "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
