@@ -57,20 +57,27 @@ static ir_status_t publish(amqp_connection_state_t connection, amqp_channel_t ch
     return sent == AMQP_STATUS_OK ? IR_OK : ir_broker_fault(sent, "cannot publish", error);
 }
 
-static ir_status_t judge(const amqp_basic_properties_t *properties, int64_t *ahead_ns,
+static ir_status_t judge(const amqp_basic_properties_t *properties, int64_t *stamp_ns,
                          ir_error_t *error) {
-    const int64_t stamp_ns = ir_arrival_read(properties).broker_ns;
-    if (stamp_ns == 0 || stamp_ns == FORGED_MS * IR_MILLISECOND_NS) {
+    *stamp_ns = ir_arrival_read(properties).broker_ns;
+    if (*stamp_ns == 0 || *stamp_ns == FORGED_MS * IR_MILLISECOND_NS) {
         return ir_error_set(error, IR_ERR_REFUSED, IR_TEXT_NOT_STAMPED,
-                            stamp_ns != 0 ? ", and lets a sender's own stamp through" : "");
+                            *stamp_ns != 0 ? ", and lets a sender's own stamp through" : "");
     }
-    *ahead_ns = stamp_ns - ir_clock_now();
     return IR_OK;
+}
+
+/* How far a stamp lies after the time in which it must have been made; negative: before it. */
+static int64_t outside(int64_t stamp_ns, int64_t since_ns, int64_t until_ns) {
+    if (stamp_ns > until_ns) {
+        return stamp_ns - until_ns;
+    }
+    return stamp_ns < since_ns ? stamp_ns - since_ns : 0;
 }
 
 /* Gets the message from the queue; `found` stays false while it has not arrived. */
 static ir_status_t fetch(amqp_connection_state_t connection, amqp_channel_t channel,
-                         const char *queue, bool *found, int64_t *ahead_ns, ir_error_t *error) {
+                         const char *queue, bool *found, int64_t *stamp_ns, ir_error_t *error) {
     const amqp_rpc_reply_t reply =
         amqp_basic_get(connection, channel, amqp_cstring_bytes(queue), 1);
     if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
@@ -86,7 +93,7 @@ static ir_status_t fetch(amqp_connection_state_t connection, amqp_channel_t chan
         return status;
     }
     *found = true;
-    const ir_status_t verdict = judge(&message.properties, ahead_ns, error);
+    const ir_status_t verdict = judge(&message.properties, stamp_ns, error);
     amqp_destroy_message(&message);
     return verdict;
 }
@@ -97,13 +104,15 @@ ir_status_t ir_stamp_check(amqp_connection_state_t connection, amqp_channel_t ch
     char queue[QUEUE_SIZE];
     char key[KEY_SIZE];
     bool found = false;
+    int64_t stamp_ns = 0;
+    const int64_t since_ns = ir_clock_now();
     ir_status_t status = declare(connection, channel, queue, key, error);
     if (status == IR_OK) {
         status = publish(connection, channel, key, error);
     }
     const int64_t end_ns = ir_clock_monotonic() + timeout_ns;
     while (status == IR_OK && !found) {
-        status = fetch(connection, channel, queue, &found, ahead_ns, error);
+        status = fetch(connection, channel, queue, &found, &stamp_ns, error);
         if (status == IR_OK && !found && ir_clock_monotonic() > end_ns) {
             status = ir_error_set(error, IR_ERR_TIMEOUT,
                                   "a message to amq.topic did not come back in time");
@@ -111,6 +120,9 @@ ir_status_t ir_stamp_check(amqp_connection_state_t connection, amqp_channel_t ch
         if (!found) {
             nanosleep(&pause, NULL);
         }
+    }
+    if (status == IR_OK) {
+        *ahead_ns = outside(stamp_ns, since_ns, ir_clock_now());
     }
     return status;
 }

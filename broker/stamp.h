@@ -12,8 +12,8 @@
 #define IR_STAMP_KEY_PREFIX "ir-check."
 
 /* Uses `channel`, which must be free. `ahead_ns`: how far the broker's clock is ahead of this
- * machine's. IR_ERR_REFUSED: the broker does not stamp. IR_ERR_AUTH: the user may not try it. The
- * text says what to do. */
+ * machine's, at least. IR_ERR_REFUSED: the broker does not stamp. IR_ERR_AUTH: the user may not
+ * try it. The text says what to do. */
 ir_status_t ir_stamp_check(ir_connection_t *connection, uint16_t channel, int64_t timeout_ns,
                            int64_t *ahead_ns, ir_error_t *error);
 

@@ -6,11 +6,13 @@
 #include "observation/ownership.h"
 #include "worker/policy_watch.h"
 
+#include <math.h>
 #include <string.h>
 
 #define MASKED_SIZE 512
 #define NAMES_SHOWN 20
 #define STAMP_CHANNEL 2
+#define CLOCK_SECONDS 5 /* that clocks may differ by, as in the alert ClockOff */
 
 typedef struct ir_check {
     const ir_worker_options_t *options;
@@ -70,13 +72,17 @@ static void check_stamp(ir_check_t *check, ir_connection_t *connection, int64_t 
     ir_error_t error = {.status = IR_OK};
     char text[128] = "";
     int64_t ahead_ns = 0;
-    const ir_status_t status =
-        ir_stamp_check(connection, STAMP_CHANNEL, timeout_ns, &ahead_ns, &error);
-    if (status == IR_OK) {
-        snprintf(text, sizeof text,
-                 "the broker stamps what arrives; its clock differs by %.1f s from this machine's",
-                 (double)ahead_ns / (double)IR_SECOND_NS);
+    ir_status_t status = ir_stamp_check(connection, STAMP_CHANNEL, timeout_ns, &ahead_ns, &error);
+    const double ahead = (double)ahead_ns / (double)IR_SECOND_NS;
+    if (status == IR_OK && fabs(ahead) > CLOCK_SECONDS) {
+        status = ir_error_set(
+            &error, IR_ERR_STATE,
+            "the broker's clock is %.1f s %s this machine's; set the wrong one (timedatectl)",
+            fabs(ahead), ahead > 0 ? "ahead of" : "behind");
     }
+    snprintf(text, sizeof text,
+             "the broker stamps what arrives; its clock differs by %.1f s from this machine's",
+             fabs(ahead));
     report(check, "arrival", status, text, &error);
 }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import guard
 
-from . import clean, command, keeping, payload, ports, running, systemd
+from . import clean, clocks, command, keeping, payload, ports, running, systemd
 from .errors import LabError
 from .inventory import Inventory
 from .parser import Parser
@@ -33,6 +33,7 @@ FLAGS = "-feature_flags"  # each RabbitMQ node keeps a file NODE-feature_flags b
 EPMD_PORT = 4369
 ERLANG_PORT = 25672  # brokers use it among each other
 LOCK_SECONDS = 3
+CLOCK_SECONDS = 5  # that clocks may differ by, as in the alert ClockOff
 USER = "river"
 
 
@@ -126,10 +127,27 @@ class Deployment:
     def check(self, files):
         for address in {self.server.address, self.server.outside or self.server.address, self.server.watch or self.server.address}:
             ports.check_own(address)
+        self.check_clock()
         self.check_data()
         self.check_settings(files)
         self.check_leaving()
         self.check_ports()
+
+    def check_clock(self):
+        """Compares this server's clock with those of the others that run, as arrivals and certificates depend on it. Refuses
+        if it differs from all of them; otherwise names those that are wrong."""
+        found = {}
+        for each in self.inventory.services.metrics():
+            name = each["name"].partition("/")[0]
+            if name != self.server.name and found.get(name) is None:
+                found[name] = clocks.ahead(each["address"])
+        known = {name: ahead for name, ahead in found.items() if ahead is not None}
+        told = [f"the clock of {name} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the one here"
+                for name, ahead in known.items() if abs(ahead) > CLOCK_SECONDS]
+        if told and len(told) == len(known):
+            raise LabError(f"{self.server.name}: {'; '.join(told)}: set the wrong one (timedatectl), then call again")
+        for each in told:
+            self.say(f"{each}: set it there (timedatectl)")
 
     def check_data(self):
         """Checks that the release series of the installed broker can read the existing data, and that the data belong

@@ -3,6 +3,7 @@ not start."""
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -59,9 +60,9 @@ def test_a_broker_that_cannot_stamp_ends(tmp_path, script):
         broker.stop()
 
 
-def check(pipeline, amqp=None, password="guest"):
+def check(pipeline, amqp=None, password="guest", **environment):
     return pipeline.call("ir-worker", "--check", f"--amqp={amqp or pipeline.amqp}", *pipeline.stores(),
-                         env={"IR_AMQP_PASSWORD": password})
+                         env={"IR_AMQP_PASSWORD": password, **environment})
 
 
 def test_check_sees_the_stamp(pipeline):
@@ -77,6 +78,13 @@ def test_check_tells_of_a_broker_that_does_not_stamp(tmp_path):
         assert status == 1
         assert "arrival    WRONG  the broker does not stamp what arrives" in text
         assert "broker     ok" in text
+
+
+@pytest.mark.parametrize("hours, where", [(24, "behind"), (-24, "ahead of")])
+def test_check_tells_of_a_wrong_clock(pipeline, hours, where):
+    """Nobody can say which of the two is wrong."""
+    status, text, _errors = check(pipeline, **harness.wrong_clock(hours))
+    assert status == 1 and re.search(rf"^arrival +WRONG +the broker's clock is 8\d{{4}}\.\d s {where} this machine's; set the", text, re.M)
 
 
 def test_check_needs_no_more_than_the_worker_may(front, make_front_pipeline):

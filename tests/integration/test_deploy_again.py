@@ -2,6 +2,7 @@
 processes of others alone."""
 
 import contextlib
+import http.server
 import os
 import re
 import resource
@@ -11,6 +12,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from platforms.lab import LabError, deploy as deployment, places, runit, running, systemd, tree  # noqa: E402
 from platforms.lab.inventory import Inventory  # noqa: E402
 
-ONE, TWO = LOOPBACK[:2]
+ONE, TWO, THREE = LOOPBACK[:3]
 SERVERS = f"""
 [river]
 registry = river.ttl
@@ -193,6 +195,58 @@ def secrets_are_those_that_others_have(inventory):  # noqa: F811
     secrets.rename(secrets.with_name("kept"))
     assert "but one already runs: copy the folder from there" in deploy(inventory, "two", good=1)
     secrets.with_name("kept").rename(secrets)
+
+
+THREE_CLOCKS = f"""
+[river]
+registry = river.ttl
+[server one]
+address = {ONE}
+roles = broker
+[server two]
+address = {TWO}
+roles = worker
+[server three]
+address = {THREE}
+roles = gateway
+"""
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    """Answers as a server whose clock is `seconds` ahead of this one."""
+
+    def do_GET(self):
+        self.send_error(404)
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(time.time() + self.server.seconds)
+
+
+@contextlib.contextmanager
+def clock(place, seconds):
+    with http.server.ThreadingHTTPServer(place, Answer) as server:
+        server.seconds = seconds
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def test_a_wrong_clock(tmp_path, capsys):
+    """If all others say so, it may be the one of this server, which is not deployed then."""
+    path = tmp_path / "inventory.conf"
+    path.write_text(THREE_CLOCKS)
+    path.with_name("river.ttl").write_text(harness.REGISTRY.read_text())
+    made = deployment.Deployment(Inventory(path), "one", tmp_path / "one")
+    made.inventory.services.password("worker")  # the folder of secrets must be there
+    with clock((TWO, 9400), -86400):
+        assert re.search(r"one: the clock of two is 86\d{3} s behind the one here: set the", deploy(path, "one", "--dry-run", good=1))
+        with clock((THREE, 8080), 2):
+            made.check_clock()
+            assert re.fullmatch(r"one: the clock of two is 86\d{3} s behind the one here: set it there .*\n", capsys.readouterr().out)
+        with clock((THREE, 8080), 86400), pytest.raises(LabError, match="of three is .* ahead of .*; the clock of two is .* behind"):
+            made.check_clock()
+    made.check_clock()
+    assert capsys.readouterr().out == "" and not (tmp_path / "one" / "etc").exists()
 
 
 def test_calls_for_one_server_do_not_meet(tmp_path):
