@@ -247,7 +247,7 @@ class Deployment:
                                env=self.environment())
             if done.status == 0:
                 return
-            waiting = self.waiting(done.out.split()[1])
+            waiting = self.waiting(done.out.partition("\n")[0])
             if waiting != told:
                 self.say(waiting)
                 told = waiting
@@ -255,15 +255,17 @@ class Deployment:
                 raise LabError(f"{self.server.name}: {waiting}; its services keep running. Call again when the missing part "
                                f"is there. {done.out.strip()[-600:]}")
 
-    def waiting(self, name):
-        """Says why a service is not ready: because other services that it needs do not listen, or because of itself."""
+    def waiting(self, line):
+        """Says why a service is not ready: because other services that it needs do not listen, or because of itself. The
+        line is "service NAME is not ready" or "service NAME is not ready: WHY"."""
+        _, name, *_ = line.split()
         needs = ROLES[dict(self.services)[name]].needs
         missing = {}
         for server, role, places in self.inventory.having(needs, self.server):
             if not all(ports.answers(*each) for each in places):
                 missing.setdefault(ROLES[role].program, []).append(server.name)
         others = ", ".join(f"{', '.join(names)} ({program})" for program, names in missing.items())
-        return f"waiting for {others}" if others else f"waiting for {name}"
+        return f"waiting for {others or line.removeprefix('service ').replace(' is not ready', '')}"
 
     def say(self, text):
         print(f"{self.server.name}: {text}", flush=True)

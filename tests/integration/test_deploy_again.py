@@ -98,6 +98,7 @@ def test_a_pair_of_servers(inventory, moments):  # noqa: F811
     # The first server gets the list of servers to wait for.
     assert "waiting for one (rabbitmq)" in deploy(inventory, "two", "--wait=1", good=1)
     deploy(inventory, "one")
+    a_broker_that_takes_nothing_is_not_ready(inventory)
     deploy(inventory, "two")
     own = inventory.parent / "two/etc/river/services"
     assert "in-flight = 4" in (own / "worker/river.conf").read_text()
@@ -113,6 +114,38 @@ def test_a_pair_of_servers(inventory, moments):  # noqa: F811
     who_answers_is_the_process_that_was_started(inventory)
     lost_stores_are_not_made_silently(inventory)
     secrets_are_those_that_others_have(inventory)
+
+
+def control(path, server, *words):
+    """Runs a command of RabbitMQ's tools against the broker of a server."""
+    tools = '. "$RIVER_ROOT/opt/river/common.sh" && . "$RIVER_ROOT/opt/river/roles/broker/control.sh" && shift 2 && control "$@"'
+    argv = ["bash", "-c", tools, "control", "broker", "-", *words]
+    env = {**os.environ, "RIVER_ROOT": str(path.parent / server)}
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def not_ready(path, server, name):
+    """Returns why a service is not ready; "" if it is."""
+    argv = [path.parent / server / "opt/river/ready", "0", name]
+    done = subprocess.run(argv, env={**os.environ, "RIVER_ROOT": str(path.parent / server)}, capture_output=True, text=True,
+                          timeout=60, check=False)
+    return done.stdout.partition("\n")[0]
+
+
+def a_broker_that_takes_nothing_is_not_ready(inventory):  # noqa: F811
+    """It answers, but holds clients back, or refuses each connection."""
+    control(inventory, "one", "rabbitmqctl", "eval", 'rabbit_disk_monitor:set_disk_free_limit("1000000GB").')
+    assert not_ready(inventory, "one", "broker") == (
+        "service broker is not ready: its disk has too little free space, so it accepts no messages")
+    assert "one: waiting for broker: its disk has too little free space" in deploy(inventory, "one", "--wait=0", good=1)
+    place = 'rabbit_vhost:msg_store_dir_path(<<"/">>)'
+    # start-vhosts.erl would start it again, and fails as long as this file is there.
+    control(inventory, "one", "rabbitmqctl", "eval", f"""rabbit_disk_monitor:set_disk_free_limit("60MB"),
+        Stop = fun Stop() -> rabbit_vhost_sup_sup:stop_and_delete_vhost(<<"/">>), ok =:= file:write_file({place}, <<>>) orelse Stop() end,
+        Stop().""")
+    assert not_ready(inventory, "one", "broker") == "service broker is not ready: its virtual host does not run"
+    control(inventory, "one", "rabbitmqctl", "eval", f"ok = file:delete({place}).")
+    harness.wait_for(lambda: not_ready(inventory, "one", "broker") == "", "the broker to be ready")
 
 
 def a_dry_run_changes_nothing(inventory, own):  # noqa: F811
@@ -347,8 +380,7 @@ def test_ipv6_under_a_strict_umask(ipv6, inventory):  # noqa: F811
     assert modes <= {0o755, 0o644}
     assert {each.stat().st_mode & 0o777 for each in (root / "etc/river/services").rglob("*") if each.is_file()} == {0o600}
     assert {address for address, _ in sockets(inventory, "one")} == {f"[{ipv6}]"}
-    tools = '. "$RIVER_ROOT/opt/river/common.sh" && . "$RIVER_ROOT/opt/river/roles/broker/control.sh" && control rabbitmqctl ping'
-    subprocess.run(["bash", "-c", tools, "control", "broker"], env={**os.environ, "RIVER_ROOT": str(root)}, timeout=120, check=True)
+    control(inventory, "one", "rabbitmqctl", "ping")
     services = ("gateway", "worker", "broker")
     stopping = subprocess.Popen(argv(inventory, "one", "stop"))
     ended = []

@@ -135,12 +135,17 @@ owned() { # ADDRESS PORT
     return 1
 }
 
-# Prints the status line of an HTTP response of the service's process; waits at most one second.
-http_status() { # ADDRESS PORT PATH
+# Asks the service's process by HTTP, and runs a command with the response as its input; waits at most two seconds.
+http_get() { # ADDRESS PORT PATH COMMAND…
     owned "$1" "$2" || return 1
     # shellcheck disable=SC2016 # expanded by the inner shell
-    timeout 1 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 &&
-        read -r _ status _ <&3 && echo "$status"' "$(bare "$1")" "$2" "$3" 2>/dev/null
+    timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 &&
+        exec "${@:3}" <&3' "$(bare "$1")" "${@:2}" 2>/dev/null
+}
+
+# Prints the status code of such a response.
+http_status() { # ADDRESS PORT PATH
+    http_get "$@" sed 's/^[^ ]* //; s/[ \r].*//; q'
 }
 
 # Succeeds if the service's process accepts connections at that address and port.
