@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import drained
 import guard
 
 from . import clean, clocks, command, keeping, payload, ports, running, systemd
@@ -23,6 +24,7 @@ from .parser import Parser
 from .roles import ROLES, in_order
 from .runit import Runit
 from .places import PROJECT, locked
+from .services import MANAGEMENT_PORT, node_name
 from .tree import SERVERS, Tree, staged
 
 READY_SECONDS = 300
@@ -177,19 +179,28 @@ class Deployment:
 
     def check_leaving(self):
         """Refuses to end a service that the inventory no longer lists, if others depend on it or it still has data."""
-        for name in self.supervisor.left_over():
-            role = self.root / "etc" / "river" / "services" / name / "role"
-            if not role.exists() or not running.process(self.root, name):
-                continue
-            script = self.script(f"roles/{role.read_text().strip()}/may-leave", name)
-            if not Path(script[0]).exists():
-                continue
+        for name, script in self.of_leaving("may-leave"):
             done = command.run(script, seconds=200, good=None, env=self.environment())
             if done.status != 0:
                 why = " ".join((done.out + done.err).split())[-300:]
                 raise LabError(f"the inventory no longer lists {name} for {self.server.name}, but it cannot be removed "
                                f"yet: {why}; list it until the workers have emptied the queues, or drain the broker "
                                "(docs/howto/upgrade.md)")
+
+    def of_leaving(self, script):
+        """Yields (name, command) of each running service that the inventory no longer lists and whose role has the script."""
+        for name in self.supervisor.left_over():
+            role = self.root / "etc" / "river" / "services" / name / "role"
+            if role.exists() and running.process(self.root, name):
+                words = self.script(f"roles/{role.read_text().strip()}/{script}", name)
+                if Path(words[0]).exists():
+                    yield name, words
+
+    def leave(self):
+        """Takes the services that the inventory no longer lists out of their clusters, while their files are there."""
+        for name, script in self.of_leaving("leave"):
+            self.say(f"{name} leaves its cluster")
+            command.run(script, seconds=400, env=self.environment())
 
     def check_ports(self):
         places = self.inventory.services.ports(self.server)
@@ -267,6 +278,20 @@ class Deployment:
         others = ", ".join(f"{', '.join(names)} ({program})" for program, names in missing.items())
         return f"waiting for {others or line.removeprefix('service ').replace(' is not ready', '')}"
 
+    def tell_unlisted(self):
+        """Names the brokers of the cluster that the inventory does not list: each has to leave, or is lost."""
+        if "broker" not in dict(self.services).values():
+            return
+        services = self.inventory.services
+        asked = drained.Asked(self.server.name, self.server.address, MANAGEMENT_PORT)
+        listed = {node_name(each) for each in services.addresses("broker")}
+        with contextlib.suppress(drained.UnknownError):
+            for each in drained.ask(asked, services.password("monitor"), "/api/nodes"):
+                if each["name"] not in listed:
+                    place = each["name"].partition("@")[2]
+                    self.say(f"the cluster still has a broker at {place}, which the inventory does not list: call ir-deploy on its "
+                             f"server, or if that is lost, ir-deploy {self.inventory.path} {self.server.name} forget {place}")
+
     def say(self, text):
         print(f"{self.server.name}: {text}", flush=True)
 
@@ -293,11 +318,13 @@ def up(deployment, seconds, new_stores=False):
         ended = deployment.supervisor.left_over()
         deployment.supervisor.prepare()
         deployment.make_folders()
+        deployment.leave()
         files.put(files.changes())
         if new_stores:
             plan |= {name: (running.RESTART, []) for name in keeping.allow_new_stores(deployment)
                      if plan[name][0] != running.START}
         deployment.carry_out(plan, seconds)
+    deployment.tell_unlisted()
     told = ", ".join([*(name for name, (action, _) in plan.items() if action != running.SAME),
                       *(f"{name} ended" for name in ended)]) or "nothing"
     deployment.say(f"{', '.join(deployment.server.roles)} ready after {time.monotonic() - begin:.1f} s; changed: {told}")
@@ -345,10 +372,10 @@ def parser():
     made.add_argument("inventory", help="see platforms/inventory.conf")
     made.add_argument("server", help="the name of this server in the inventory")
     made.add_argument("verb", nargs="?", choices=("up", "stop", "forget", "backup", "restore"), default="up",
-                      help="up: install, configure, start or restart what has changed; forget LOST: remove a lost server "
-                           "from the cluster of brokers, before a new one replaces it; backup FOLDER: save the stores, the "
+                      help="up: install, configure, start or restart what has changed; forget LOST: remove a lost server, or "
+                           "the address of one, from the cluster of brokers; backup FOLDER: save the stores, the "
                            "inventory and its secrets; restore FOLDER: restore what the stores have lost")
-    made.add_argument("what", nargs="?", default="", help="for forget: a server; for backup: a folder; for restore: a "
+    made.add_argument("what", nargs="?", default="", help="for forget: a server or its address; for backup: a folder; for restore: a "
                                                           "backup, or a folder whose newest backup is used")
     made.add_argument("--store", choices=("both", "documents", "graph"), default="both", help="for restore: which store")
     made.add_argument("--new-stores", action="store_true",

@@ -215,5 +215,7 @@ class Inventory:
                     yield server, role, ports[name]
 
     def node(self, name):
-        """Erlang's name of the broker of a server."""
+        """Erlang's name of the broker of a server, or of the one at an address that the inventory no longer lists."""
+        with contextlib.suppress(ValueError):
+            return node_name(str(ipaddress.ip_address(name)))
         return node_name(self.named(name).address)

@@ -169,8 +169,45 @@ def test_brokers_that_come_later_share_the_queues(inventory):
     deploy(inventory, "one", "stop")
     deploy(inventory, "work")
     send(inventory, f"{FOUR[1]}:5672", f"{FOUR[2]}:5672", "--repeat=3")
-    with sqlite3.connect(inventory.parent / "work/var/lib/river/stores/documents.sqlite", timeout=30) as database:
-        assert database.execute("SELECT count(*) FROM raw").fetchone() == (900,)
+    assert stored(inventory) == 900
+
+
+def of_brokers(*names):
+    """An inventory of three servers, of which these are brokers."""
+    servers_of_it = "".join(f"[server {name}]\naddress = {address}\nroles = {'broker' if name in names else 'gateway'}\n"
+                            for name, address in zip(("one", "two", "three"), FOUR, strict=False))
+    return f"[river]\nmotes = shared\n{servers_of_it}[server work]\naddress = {FOUR[3]}\nroles = worker\n"
+
+
+@pytest.mark.slow
+def test_brokers_leave_and_come_back(inventory):
+    """Three become two, and two become one, while the queues have messages; one call for each server."""
+    inventory.write_text(of_brokers("one", "two", "three"))
+    for name in ("one", "two", "three"):
+        deploy(inventory, name, "--wait=5", good=(0, 1))
+    for name in ("one", "two", "three", "work"):
+        deploy(inventory, name)
+    assert servers.wait_until(lambda: members(inventory, "one", FOUR[0]) == {3}, 60)
+    deploy(inventory, "work", "stop")
+    send(inventory, f"{FOUR[0]}:5672", f"{FOUR[1]}:5672", "--no-subscribe")
+    for count, (name, address) in ((2, ("three", FOUR[2])), (1, ("two", FOUR[1]))):
+        inventory.write_text(of_brokers(*("one", "two")[:count]))
+        assert f"the cluster still has a broker at {address}, which" in deploy(inventory, "one")
+        told = deploy(inventory, name)
+        assert "broker leaves its cluster" in told and "broker ended" in told
+        assert "the cluster still has" not in deploy(inventory, "one")
+        assert members(inventory, "one", FOUR[0]) == {count}
+    deploy(inventory, "work")
+    assert servers.wait_until(lambda: stored(inventory) == 300, 120)
+    inventory.write_text(of_brokers("one", "three"))
+    deploy(inventory, "three")
+    assert servers.wait_until(lambda: members(inventory, "one", FOUR[0]) == {2}, 120)
+
+
+def stored(path):
+    """How many messages the worker has stored."""
+    with contextlib.closing(sqlite3.connect(path.parent / "work/var/lib/river/stores/documents.sqlite", timeout=30)) as database:
+        return database.execute("SELECT count(*) FROM raw").fetchone()[0]
 
 
 MOVED_BROKER = f"""
@@ -210,7 +247,22 @@ def test_a_service_without_its_role_may_leave(tmp_path, monkeypatch):
     """A left-over service, whose role file is gone, may be removed even if its process still runs."""
     monkeypatch.setattr(deployment.running, "process", lambda root, name: os.getpid())
     left = types.SimpleNamespace(supervisor=types.SimpleNamespace(left_over=lambda: ["worker-9"]), root=tmp_path)
-    deployment.Deployment.check_leaving(left)
+    assert not list(deployment.Deployment.of_leaving(left, "may-leave"))
+
+
+def test_a_broker_that_the_inventory_does_not_list_is_named(tmp_path, monkeypatch, capsys):
+    """Its server may be lost."""
+    path = tmp_path / "inventory.conf"
+    path.write_text(ONE_BROKER)
+    made = deployment.Deployment(Inventory(path), "one", tmp_path)
+    nodes = [{"name": node_of(address)} for address in FOUR[:2]]
+    monkeypatch.setattr(deployment.drained, "ask", lambda broker, password, path: nodes)
+    made.tell_unlisted()
+    assert f"ir-deploy {path} one forget {FOUR[1]}\n" in capsys.readouterr().out
+    assert made.inventory.node(FOUR[1]) == node_of(FOUR[1]) and made.inventory.node("one") == node_of(FOUR[0])
+    del nodes[1]
+    made.tell_unlisted()
+    assert capsys.readouterr().out == ""
 
 
 def test_secrets_are_the_owners_alone(tmp_path):
