@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
 """Writes references from the tables in the code: docs/reference/settings.md from the programs' --print-json, metrics.md
-from the output of packaging/print_metrics.c, messages.md from common/messages.h. `make references` calls it."""
+from the output of packaging/print_metrics.c, messages.md from common/messages.h, knobs.md from platforms/lab/tuning.py.
+`make references` calls it."""
 
 import argparse
 import json
 import re
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from platforms.lab import Lab, registry, tuning  # noqa: E402
+
 PROGRAMS = ("ir-worker", "ir-ingest", "ir-store", "ir-annotate", "ir-feed", "ir-tap", "ir-loadgen", "ir-registry")
 SECONDS = 60
 MADE = "<!-- Made by `make references` from {source}; change it there. -->"
@@ -205,6 +211,28 @@ def message_reference():
     return "\n".join(parts)
 
 
+# ---- knobs ----
+
+KNOBS = """\
+# Tuning knobs
+
+{made}
+
+A profile in `platforms/profiles/` sets knobs, `ir-platform provision --set KNOB=VALUE` a single one. A platform that is not listed refuses
+the knob and gives the reason. [Platforms and tuning](platforms.md#tuning) describes what each platform makes of a knob, and the value
+`auto`. Sizes may end in `k`, `M` or `G`.
+"""
+
+
+def knobs():
+    with tempfile.TemporaryDirectory() as folder:
+        platforms = [registry.load(name, Lab(folder)) for name in registry.names()]
+    rows = [[f"`{name}`", knob.kind, knob.help, ", ".join(each.name for each in platforms if name in each.knobs)]
+            for name, knob in tuning.KNOBS.items()]
+    return "\n".join([KNOBS.format(made=MADE.format(source="platforms/lab/tuning.py")),
+                      table(["knob", "value", "meaning", "platforms"], rows)])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("programs", metavar="PROGRAMS", type=Path, help="the folder of the programs")
@@ -212,7 +240,7 @@ def main():
                         help="where to write (default: docs/reference)")
     options = parser.parse_args()
     for name, text in (("settings.md", settings(options.programs)), ("metrics.md", metrics(options.programs)),
-                       ("messages.md", message_reference())):
+                       ("messages.md", message_reference()), ("knobs.md", knobs())):
         (options.folder / name).write_text(text, encoding="utf-8")
 
 
