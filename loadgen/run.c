@@ -9,6 +9,7 @@
 #include "loadgen/state.h"
 #include "loadgen/summary.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -128,9 +129,7 @@ static ir_status_t wait_until_listening(ir_run_t *run, ir_error_t *error) {
                        ? ir_error_set(error, why.status, "%s", why.text)
                        : ir_error_set(error, IR_ERR_TIMEOUT, "cannot subscribe within retry-for");
         }
-        if (ir_run_wait_moment(run, IR_RUN_POLL_NS)) {
-            return ir_error_set(error, IR_ERR_STATE, "stopped before any message was sent");
-        }
+        ir_clock_sleep(IR_RUN_POLL_NS);
     }
     run->listening = true;
     run->sees_rejected = ir_subscriber_sees_rejected(run->subscriber);
@@ -177,9 +176,7 @@ static void begin_run(ir_run_t *run) {
 
 static void wait_connected(ir_run_t *run) {
     while (!ir_producers_ready(&run->producers) && ir_run_goes_on(run)) {
-        if (ir_run_wait_moment(run, IR_RUN_POLL_NS)) {
-            ir_run_take_signal(run);
-        }
+        ir_clock_sleep(IR_RUN_POLL_NS);
     }
 }
 
@@ -335,7 +332,7 @@ static void clean_up(ir_run_t *run) {
 
 ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *good, ir_error_t *error) {
     ir_run_t run = {.options = options, .folder = {.lock = -1}, .trouble = {.status = IR_OK}};
-    ir_run_take_signals(&run);
+    (void)signal(SIGPIPE, SIG_IGN); /* a broken connection is an error of the call */
     ir_status_t status = prepare(&run, error);
     if (status == IR_OK) {
         status = listen_back(&run, error);
@@ -345,6 +342,7 @@ ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *good, ir_e
     }
     if (status == IR_OK) {
         wait_connected(&run);
+        ir_run_take_signals(&run); /* before that, a signal ends the program: nothing was sent */
         begin_run(&run);
         status = ir_run_steps(&run, error);
         wait_answered(&run);

@@ -14,8 +14,7 @@ static bool is_ignored(int number) {
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* Signals stay pending until this thread receives them. SIGPIPE is ignored, so that a broken
- * connection is only an error of the call. */
+/* Signals stay pending until this thread receives them. */
 void ir_run_take_signals(ir_run_t *run) {
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);
@@ -24,7 +23,6 @@ void ir_run_take_signals(ir_run_t *run) {
         sigaddset(&run->signals, SIGHUP);
     }
     pthread_sigmask(SIG_BLOCK, &run->signals, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 /* Waits a moment; returns true when a signal came. The third signal ends the program at once. */
@@ -128,7 +126,7 @@ void ir_run_take_signal(ir_run_t *run) {
         ir_log(IR_LOG_INFO, "stopping: waiting for the confirms of sent messages");
         ir_producers_stop(&run->producers);
     } else {
-        ir_log(IR_LOG_WARN, "second signal: not waiting");
+        ir_log(IR_LOG_WARN, "second signal: not waiting; a third ends the program at once");
         ir_producers_abandon(&run->producers);
     }
 }

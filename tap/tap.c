@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/messages.h"
+#include "common/program.h"
 #include "observation/quality_tests.h"
 #include "tap/item.h"
 #include "tap/show.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WAIT_NS (100 * IR_MILLISECOND_NS)
 #define FIRST_BACKOFF_NS (200 * IR_MILLISECOND_NS)
@@ -29,6 +31,7 @@
 #define HEADER_SIZE 512
 
 static volatile sig_atomic_t stop;
+static volatile sig_atomic_t connecting; /* cannot be interrupted, and nothing is to be kept */
 
 typedef struct letter {
     char key[HEADER_SIZE], reason[HEADER_SIZE], detail[HEADER_SIZE];
@@ -233,11 +236,12 @@ static ir_status_t run_session(tap_t *tap, unsigned attempt, ir_backoff_t *backo
                                ir_error_t *error) {
     ir_broker_options_t broker;
     ir_broker_settings_options(&tap->options->broker, "ir-tap", tap->options->timeout_ns, &broker);
+    connecting = 1;
     ir_status_t status = ir_subscription_open(&broker, attempt, &tap->subscription, error);
-    if (status != IR_OK) {
-        return status;
+    if (status == IR_OK) {
+        status = subscribe(tap, error);
     }
-    status = subscribe(tap, error);
+    connecting = 0;
     if (status == IR_OK) {
         ir_log(IR_LOG_INFO, "listening");
         ir_backoff_reset(backoff);
@@ -263,6 +267,9 @@ static void pause_for(int64_t wait_ns) {
 static void on_signal(int number) {
     (void)number;
     stop = 1;
+    if (connecting) {
+        _exit(IR_EXIT_DONE);
+    }
 }
 
 static ir_status_t run_sessions(tap_t *tap, ir_error_t *error) {

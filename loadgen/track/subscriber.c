@@ -24,6 +24,7 @@ struct ir_subscriber {
     ir_tracker_t *tracker;
     pthread_t thread;
     atomic_bool stop;
+    ir_attempt_t attempt; /* to connect and to subscribe */
 
     pthread_mutex_t mutex; /* protects the following members */
     bool ready;
@@ -172,6 +173,7 @@ static void run_session(ir_subscriber_t *subscriber, unsigned attempt, ir_backof
                                               &subscriber->subscription, &error);
     if (status == IR_OK) {
         status = subscribe_all(subscriber, &error);
+        (void)ir_attempt_use(&subscriber->attempt, -1);
         if (status == IR_OK) {
             set_state(subscriber, true, &error);
             ir_backoff_reset(backoff);
@@ -211,10 +213,13 @@ ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_track
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
     }
     made->options = *options;
+    made->options.broker.attempt = &made->attempt;
     made->tracker = tracker;
+    ir_attempt_init(&made->attempt);
     pthread_mutex_init(&made->mutex, NULL);
     const int failed = ir_thread_start(&made->thread, run, made);
     if (failed != 0) {
+        ir_attempt_destroy(&made->attempt);
         pthread_mutex_destroy(&made->mutex);
         free(made);
         return ir_error_set(error, IR_ERR_MEMORY, "cannot start the subscriber's thread: %s",
@@ -227,7 +232,9 @@ ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_track
 void ir_subscriber_stop(ir_subscriber_t *subscriber) {
     if (subscriber != NULL) {
         atomic_store(&subscriber->stop, true);
+        ir_attempt_cancel(&subscriber->attempt);
         pthread_join(subscriber->thread, NULL);
+        ir_attempt_destroy(&subscriber->attempt);
         pthread_mutex_destroy(&subscriber->mutex);
         free(subscriber);
     }

@@ -1,9 +1,11 @@
 """Features of all programs: help, version, settings, exit status."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -188,3 +190,55 @@ def test_variables_of_the_scripts_are_no_misspelt_settings():
     done = subprocess.run([harness.BUILD / "ir-worker", "--print-settings"], env=environment, capture_output=True, text=True,
                           timeout=60, check=False)
     assert "no such setting" not in done.stderr
+
+
+# ---- an interruption while connecting ----
+
+
+def connecting_to(port):
+    """The number of connections on this host that wait for an answer to their SYN."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]]
+    return sum(row[2].endswith(f":{port:04X}") and row[3] == "02" for row in rows)
+
+
+@contextlib.contextmanager
+def silent_server():
+    """Accepts connections and sends nothing. Yields (port, wait until a program is connected)."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(harness.WAIT_SECONDS)
+        accepted = []
+        yield server.getsockname()[1], lambda: accepted.append(server.accept())
+        for connection, _ in accepted:
+            connection.close()
+
+
+@contextlib.contextmanager
+def absent_server():
+    """Its queue is full, so it does not answer a SYN, like a host that is not there."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = server.getsockname()[1]
+        before = 0
+        while before == 0:
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            before = connecting_to(port)
+        yield port, lambda: harness.wait_for(lambda: connecting_to(port) > before, "a program to connect")
+
+
+@pytest.mark.parametrize("server", (silent_server, absent_server))
+@pytest.mark.parametrize("words, status", ((["ir-tap"], 0), (["ir-loadgen", "--simulate=1", "--rate=1", "--duration=1s"], -signal.SIGINT)),
+                         ids=lambda value: value[0] if isinstance(value, list) else "")
+def test_an_interruption_ends_connecting(words, status, server):
+    """The programs would wait for the server for an hour."""
+    with server() as (port, connected):
+        process = subprocess.Popen([harness.BUILD / words[0], *words[1:], f"--amqp=amqp://127.0.0.1:{port}", "--timeout=1h"],
+                                   stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            connected()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=harness.WAIT_SECONDS) == status
+        finally:
+            process.kill()
+            process.wait()
