@@ -21,7 +21,8 @@ typedef struct reading {
     void *context;
     ir_fault_list_t *faults;
     unsigned line;
-    bool in_order; /* IR_OK if the line is empty, a comment or a section, or was accepted */
+    bool only_semicolon; /* the line's value; libinih takes it for the beginning of a comment */
+    bool in_order;       /* true if the line is empty, a comment or a section, or was accepted */
     bool section_is_wrong;
     char wrong_section[SECTION_SIZE]; /* the last unknown section */
     ir_arena_t *arena;
@@ -68,6 +69,14 @@ static void unindent(char *line) {
     memmove(line, line + blanks, strlen(line + blanks) + 1);
 }
 
+static bool has_only_semicolon(const char *line) {
+    const char *sign = line + strcspn(line, "=:");
+    sign += sign[0] != '\0';
+    const size_t blanks = strspn(sign, BLANKS);
+    return blanks > 0 && sign[blanks] == ';' &&
+           sign[blanks + 1 + strspn(sign + blanks + 1, BLANKS)] == '\0';
+}
+
 /* libinih calls this for the next line. */
 static char *next_line(char *out, int size, void *stream) {
     reading_t *reading = stream;
@@ -86,6 +95,7 @@ static char *next_line(char *out, int size, void *stream) {
         refuse_long(reading, out);
     }
     unindent(out);
+    reading->only_semicolon = has_only_semicolon(out);
     reading->in_order = needs_no_taking(out);
     return out;
 }
@@ -115,7 +125,13 @@ static int on_line(void *user, const char *section, const char *name, const char
     reading_t *reading = user;
     ir_error_t error = {.status = IR_OK};
     reading->in_order = true;
-    ir_status_t status = reading->take(reading->context, section, name, value, &error);
+    ir_status_t status =
+        reading->only_semicolon
+            ? ir_error_set(&error, IR_ERR_USAGE,
+                           "%s has no value, because a ; after a blank begins a comment; write "
+                           "the word semicolon",
+                           name)
+            : reading->take(reading->context, section, name, value, &error);
     if (status == IR_OK) {
         status = check_first(reading, section, name, &error);
     }

@@ -50,7 +50,8 @@ ir_status_t ir_encoding_open(const char *name, ir_encoding_t **encoding, ir_erro
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for an encoding");
     }
-    made->conversion = iconv_open(UTF8, iconv_name(name));
+    /* To iconv, an empty name means the encoding of the locale. */
+    made->conversion = name[0] != '\0' ? iconv_open(UTF8, iconv_name(name)) : (iconv_t)-1;
     if (made->conversion == (iconv_t)-1) {
         free(made);
         return ir_error_set(error, IR_ERR_USAGE,

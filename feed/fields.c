@@ -1,7 +1,5 @@
 #include "feed/fields.h"
 
-#define QUOTE '"'
-
 static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
@@ -16,12 +14,12 @@ static size_t skip_blanks(const char *text, size_t at, size_t size, char separat
 
 /* Returns the end of the quoted part that begins at `at`: the position after its closing quote, or
  * `size`. */
-static size_t skip_quoted(const char *text, size_t at, size_t size) {
+static size_t skip_quoted(const char *text, size_t at, size_t size, char quote) {
     for (at++; at < size; at++) {
-        if (text[at] == QUOTE && (at + 1 == size || text[at + 1] != QUOTE)) {
+        if (text[at] == quote && (at + 1 == size || text[at + 1] != quote)) {
             return at + 1;
         }
-        at += text[at] == QUOTE;
+        at += text[at] == quote;
     }
     return size;
 }
@@ -34,12 +32,12 @@ static size_t count_lines(const char *text, size_t size) {
     return lines;
 }
 
-static size_t end_of_quoted_row(ir_view_t text, char separator) {
+static size_t end_of_quoted_row(ir_view_t text, char separator, char quote) {
     size_t at = 0;
     while (at < text.size) {
         at = skip_blanks(text.data, at, text.size, separator);
-        if (at < text.size && text.data[at] == QUOTE) {
-            at = skip_quoted(text.data, at, text.size);
+        if (at < text.size && text.data[at] == quote) {
+            at = skip_quoted(text.data, at, text.size, quote);
         }
         while (at < text.size && text.data[at] != separator && text.data[at] != '\n') {
             at++;
@@ -53,8 +51,8 @@ static size_t end_of_quoted_row(ir_view_t text, char separator) {
 
 size_t ir_fields_end(ir_view_t text, const ir_dialect_t *dialect, size_t *lines) {
     size_t end = 0;
-    if (dialect->quotes) {
-        end = end_of_quoted_row(text, dialect->separator);
+    if (dialect->quote != '\0') {
+        end = end_of_quoted_row(text, dialect->separator, dialect->quote);
     } else {
         const char *found = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
         end = found != NULL ? (size_t)(found - text.data) + 1 : 0;
@@ -64,16 +62,18 @@ size_t ir_fields_end(ir_view_t text, const ir_dialect_t *dialect, size_t *lines)
 }
 
 /* Parses the field that begins with a quote at `at`; returns its end. */
-static size_t take_quoted(char *row, size_t at, size_t size, char separator, ir_view_t *field) {
+static size_t take_quoted(char *row, size_t at, size_t size, const ir_dialect_t *dialect,
+                          ir_view_t *field) {
+    const char quote = dialect->quote;
     const size_t begin = at + 1;
-    const size_t end = skip_quoted(row, at, size);
-    const bool closed = end > begin && row[end - 1] == QUOTE;
+    const size_t end = skip_quoted(row, at, size, quote);
+    const bool closed = end > begin && row[end - 1] == quote;
     size_t to = begin;
     for (size_t from = begin; from < end - closed; from++) {
         row[to++] = row[from];
-        from += row[from] == QUOTE;
+        from += row[from] == quote;
     }
-    for (at = end; at < size && row[at] != separator; at++) {
+    for (at = end; at < size && row[at] != dialect->separator; at++) {
         row[to++] = row[at];
     }
     while (to > begin && at > end && is_blank(row[to - 1])) {
@@ -116,8 +116,8 @@ bool ir_fields_split(char *row, size_t size, const ir_dialect_t *dialect, ir_fie
             return false;
         }
         ir_view_t *field = &fields->all[fields->count++];
-        at = dialect->quotes && at < size && row[at] == QUOTE
-                 ? take_quoted(row, at, size, separator, field)
+        at = dialect->quote != '\0' && at < size && row[at] == dialect->quote
+                 ? take_quoted(row, at, size, dialect, field)
                  : take_plain(row, at, size, separator, field);
         if (at == size) {
             return true;

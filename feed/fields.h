@@ -20,7 +20,7 @@
 
 typedef struct ir_dialect {
     char separator;
-    bool quotes; /* otherwise quotes are ordinary characters */
+    char quote; /* 0: there is none */
 } ir_dialect_t;
 
 typedef struct ir_fields {

@@ -117,9 +117,11 @@ ir_status_t ir_input_number_columns(ir_input_t *input, ir_input_tools_t *tools, 
 }
 
 static ir_status_t take_head_row(ir_input_t *input, ir_input_tools_t *tools, ir_error_t *error) {
+    const ir_position_t *position = input->position;
     const ir_view_t first = tools->fields.all[0];
-    if (input->head_rows++ == 0) {
-        const char *wanted = input->position->format->first;
+    const bool named = position->name_row > 0;
+    if (input->head_rows++ == 0 && named) {
+        const char *wanted = position->format->first;
         input->mark = strndup(first.size > 0 ? first.data : "", first.size);
         if (input->mark == NULL) {
             return out_of_memory(error);
@@ -128,8 +130,8 @@ static ir_status_t take_head_row(ir_input_t *input, ir_input_tools_t *tools, ir_
             return ir_error_set(error, IR_ERR_SYNTAX, "does not begin with %s", wanted);
         }
     }
-    return input->head_rows == input->position->name_row
-               ? take_names(input, tools, &tools->fields, error)
+    return input->head_rows == (named ? position->name_row : position->head_rows)
+               ? take_names(input, tools, named ? &tools->fields : NULL, error)
                : IR_OK;
 }
 

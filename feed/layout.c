@@ -85,7 +85,8 @@ static const char *columns_text(const ir_layout_t *layout, char out[static COLUM
         snprintf(out, COLUMNS_SIZE, "; the header has one column only, '%s%s': check separator",
                  listed, rest);
     } else {
-        snprintf(out, COLUMNS_SIZE, "; the header has %s%s", listed, rest);
+        snprintf(out, COLUMNS_SIZE, "; the header has %s%s%s", listed, rest,
+                 listed[0] == '\'' ? ": set quote = single" : "");
     }
     ir_buffer_free(&names);
     return out;

@@ -6,14 +6,15 @@
 #include "feed/run.h"
 #include "feed/subscription.h"
 
-static ir_status_t check_subscriptions(const ir_map_t *map, ir_error_t *error) {
-    ir_status_t status = IR_OK;
-    for (size_t i = 0; i < map->n_positions && status == IR_OK; i++) {
-        status = ir_setting_text(map->positions[i]->subscribe) != NULL
-                     ? ir_subscription_check(map->positions[i], error)
-                     : IR_OK;
+static ir_status_t check_subscriptions(const char *path, const ir_map_t *map, ir_error_t *error) {
+    ir_error_t inner;
+    for (size_t i = 0; i < map->n_positions; i++) {
+        if (ir_setting_text(map->positions[i]->subscribe) != NULL &&
+            ir_subscription_check(map->positions[i], &inner) != IR_OK) {
+            return ir_error_set(error, inner.status, "%s: %s", path, inner.text);
+        }
     }
-    return status;
+    return IR_OK;
 }
 
 static ir_status_t check(const ir_feed_options_t *options, const ir_map_t *map, bool *good,
@@ -31,7 +32,7 @@ static ir_status_t check(const ir_feed_options_t *options, const ir_map_t *map, 
 
 static ir_status_t use(const ir_feed_options_t *options, const ir_map_t *map, bool *good,
                        ir_error_t *error) {
-    const ir_status_t status = check_subscriptions(map, error);
+    const ir_status_t status = check_subscriptions(ir_setting_text(options->map), map, error);
     if (status != IR_OK) {
         return status;
     }

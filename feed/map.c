@@ -3,6 +3,7 @@
 #include "common/ini.h"
 #include "common/secret_file.h"
 #include "common/view.h"
+#include "feed/encoding.h"
 #include "feed/timestamp.h"
 #include "feed/zone.h"
 #include "observation/registry/registry.h"
@@ -18,6 +19,7 @@
 
 #define SECTION_MAX 48 /* libinih truncates section names to this */
 #define COLUMN_PREFIX "column:"
+#define SEMICOLON "semicolon" /* the sign would begin a comment in the mapping */
 #define HEADER_MAX 1000
 #define ZONE_FOLDER "/usr/share/zoneinfo"
 #define MASKED_SIZE 4200
@@ -35,8 +37,10 @@ static const ir_setting_t position_settings[] = {
      "Format of the files."},
     {"encoding", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, "utf-8", FIELD(encoding),
      "Encoding of the files."},
-    {"separator", 0, IR_SETTING_CHOICE, "WORD", "comma|semicolon|tab|space", 0, 0, "comma",
+    {"separator", 0, IR_SETTING_CHOICE, "WORD", "comma|semicolon|tab|space|pipe", 0, 0, "comma",
      FIELD(separator), "For csv: the separator of fields."},
+    {"quote", 0, IR_SETTING_CHOICE, "WORD", "double|single|none", 0, 0, "double", FIELD(quote),
+     "For csv: the quotes around fields that contain separators."},
     {"decimal", 0, IR_SETTING_CHOICE, "WORD", IR_DECIMALS, 0, 0, "point", FIELD(decimal),
      "The decimal sign."},
     {"thousands", 0, IR_SETTING_CHOICE, "WORD", IR_THOUSANDS, 0, 0, "none", FIELD(thousands),
@@ -46,7 +50,7 @@ static const ir_setting_t position_settings[] = {
     {"after-header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "0", FIELD(after_header),
      "For csv: rows after the header that are not data, such as a row of units; they are skipped."},
     {"comment", 0, IR_SETTING_TEXT, "CHARACTER", NULL, 0, 0, NULL, FIELD(comment),
-     "For csv: rows that begin with it are skipped."},
+     "For csv: rows that begin with it are skipped; semicolon means ;."},
     {"time", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time), "The time."},
     {"time-of-day", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time_of_day),
      "Column with the time of day, if it is separate; it is appended to `time` after a space."},
@@ -253,15 +257,19 @@ static void wrong(const completion_t *completion, const char *section, const cha
 }
 
 static void derive_table(ir_position_t *position) {
-    static const char separators[] = {',', ';', '\t', ' '};
+    static const char separators[] = {',', ';', '\t', ' ', '|'};
+    static const char quotes[] = {'"', '\'', '\0'};
     const char *comment = ir_setting_text(position->comment);
     position->dialect = position->format->dialect;
     position->comment_char = position->format->comment;
     position->head_rows = position->format->head_rows;
     position->name_row = position->format->name_row;
     if (position->kind == IR_INPUT_CSV) {
-        position->dialect.separator = separators[position->separator];
-        position->comment_char = comment != NULL ? comment[0] : '\0';
+        position->dialect = (ir_dialect_t){.separator = separators[position->separator],
+                                           .quote = quotes[position->quote]};
+        position->comment_char = comment == NULL                   ? '\0'
+                                 : strcmp(comment, SEMICOLON) == 0 ? ';'
+                                                                   : comment[0];
         position->name_row = (unsigned)position->header;
         position->head_rows = position->name_row + (unsigned)position->after_header;
     }
@@ -337,11 +345,20 @@ static void check_source(const completion_t *completion, const ir_position_t *po
     }
 }
 
+static void check_encoding(const completion_t *completion, const ir_position_t *position) {
+    ir_encoding_t *encoding = NULL;
+    ir_error_t error;
+    if (ir_encoding_open(position->encoding, &encoding, &error) != IR_OK) {
+        wrong(completion, position->name, NULL, "%s", error.text);
+    }
+    ir_encoding_close(encoding);
+}
+
 static void check_notation(const completion_t *completion, const ir_position_t *position) {
     const char *comment = ir_setting_text(position->comment);
-    if (comment != NULL && comment[1] != '\0') {
-        wrong(completion, position->name, NULL, "comment must be one ASCII character, not '%.20s'",
-              comment);
+    if (comment != NULL && comment[1] != '\0' && strcmp(comment, SEMICOLON) != 0) {
+        wrong(completion, position->name, NULL,
+              "comment must be one ASCII character or " SEMICOLON ", not '%.20s'", comment);
     }
     if (ir_notation_clashes(position->notation)) {
         wrong(completion, position->name, NULL, "decimal and thousands must be different signs");
@@ -389,6 +406,7 @@ static void complete(ir_map_t *map, const completion_t *completion) {
         check_source(completion, position);
         check_column(completion, position->name, NULL, "mote", &position->mote_from);
         check_column(completion, position->name, NULL, "zone", &position->zone_from);
+        check_encoding(completion, position);
         check_notation(completion, position);
         if (position->n_values == 0) {
             wrong(completion, position->name, NULL, "no section [%s:COLUMN] names a sensor",

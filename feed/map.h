@@ -39,7 +39,7 @@ typedef struct ir_position {
     char *files, *encoding, *comment, *time, *time_of_day, *time_format, *zone, *missing;
     char *mote, *mote_prefix;
     char *subscribe, *topic, *client_id, *ca;
-    int kind, separator, decimal, thousands;
+    int kind, separator, quote, decimal, thousands;
     int64_t header, after_header;
 
     /* values derived from these */

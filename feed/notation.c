@@ -10,6 +10,7 @@
 
 #define NUMBER_SIZE 64
 #define GROUP 3 /* digits */
+#define MINUS "\xe2\x88\x92"
 
 static const struct {
     ir_thousands_t thousands;
@@ -66,6 +67,18 @@ static size_t copy_whole(ir_view_t text, ir_thousands_t thousands, char *copy, s
     }
 }
 
+/* Copies the sign of a number; some spreadsheets write the sign of mathematics. Returns the number
+ * of bytes read. */
+static size_t copy_sign(ir_view_t text, char *copy) {
+    if (text.data[0] == '+' || text.data[0] == '-') {
+        copy[0] = text.data[0];
+        return 1;
+    }
+    copy[0] = '-';
+    return text.size > strlen(MINUS) && memcmp(text.data, MINUS, strlen(MINUS)) == 0 ? strlen(MINUS)
+                                                                                     : 0;
+}
+
 /* strtod alone would accept hexadecimal numbers, "inf" and trailing text. */
 bool ir_notation_read(ir_view_t text, ir_notation_t notation, double *number) {
     const char decimal = notation.decimal == IR_DECIMAL_COMMA ? ',' : '.';
@@ -75,10 +88,8 @@ bool ir_notation_read(ir_view_t text, ir_notation_t notation, double *number) {
     if (!good) {
         return false;
     }
-    if (text.data[0] == '+' || text.data[0] == '-') {
-        copy[size++] = text.data[0];
-    }
-    size_t at = size;
+    size_t at = copy_sign(text, copy);
+    size = at > 0;
     at +=
         copy_whole(ir_view(text.data + at, text.size - at), notation.thousands, copy, &size, &good);
     for (; at < text.size && good; at++) {

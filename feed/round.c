@@ -418,8 +418,12 @@ void ir_round_report_waiting(const ir_round_t *round) {
                                    .line = ir_input_waiting(input),
                                    .printed = round->options.report->printed};
         if (place.line > 0) {
-            ir_report_remark(&place, "this row has no line end, so it is not used yet; if the "
-                                     "file is complete, add one");
+            ir_report_remark(&place,
+                             "this row has no line end, so it is not used yet; if the file "
+                             "is complete, add one%s",
+                             place.line == 1 ? ", or if its lines end in CR alone, convert them: "
+                                               "tr '\\r' '\\n' < FILE > NEW"
+                                             : "");
         }
     }
 }

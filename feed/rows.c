@@ -113,9 +113,14 @@ static bool is_utf16(const ir_rows_t *rows) {
            (memcmp(data, "\xff\xfe", 2) == 0 || memcmp(data, "\xfe\xff", 2) == 0);
 }
 
-static ir_rows_result_t refuse_utf16(ir_error_t *error) {
-    ir_error_set(error, IR_ERR_SYNTAX,
-                 "is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 FILE > NEW");
+/* The archive in which spreadsheets are kept: .xlsx, .ods. */
+static bool is_archive(const ir_rows_t *rows) {
+    return rows->at.offset == 0 && rows->end - rows->begin >= 4 &&
+           memcmp(rows->data + rows->begin, "PK\003\004", 4) == 0;
+}
+
+static ir_rows_result_t refuse(const char *why, ir_error_t *error) {
+    ir_error_set(error, IR_ERR_SYNTAX, "%s", why);
     return IR_ROWS_FAILED;
 }
 
@@ -133,7 +138,11 @@ ir_rows_result_t ir_rows_next(ir_rows_t *rows, const ir_dialect_t *dialect, ir_r
         }
         pass_byte_order_mark(rows);
         if (is_utf16(rows)) {
-            return refuse_utf16(error);
+            return refuse("is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 FILE > NEW",
+                          error);
+        }
+        if (is_archive(rows)) {
+            return refuse("is a spreadsheet or an archive; save the table as CSV", error);
         }
         const ir_view_t rest = rest_of(rows);
         const size_t size = rest.size > 0 ? ir_fields_end(rest, dialect, &lines) : 0;

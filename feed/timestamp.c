@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define TEXT_SIZE 80
+#define FLAGS "-_0^#EO" /* of a directive */
 #define YEAR_MIN 1900
 #define YEAR_MAX 2200
 #define TM_YEAR_0 1900
@@ -26,14 +27,28 @@
 
 /* ---- formats ---- */
 
-static bool has_directive(const char *format, char letter) {
-    for (const char *at = strchr(format, '%'); at != NULL && at[1] != '\0';
-         at = strchr(at + 2, '%')) {
-        if (at[1] == letter) {
+/* Whether the format has a directive with one of these letters; flags before the letter are
+ * skipped. */
+static bool has_directive(const char *format, const char *letters) {
+    for (const char *at = strchr(format, '%'); at != NULL; at = strchr(at + 1, '%')) {
+        at += 1 + strspn(at + 1, FLAGS);
+        if (at[0] == '\0') {
+            return false;
+        }
+        if (strchr(letters, at[0]) != NULL) {
             return true;
         }
     }
     return false;
+}
+
+/* strptime reads the directives of ISO weeks (%G, %V) but ignores them. */
+static bool has_date(const char *format) {
+    return has_directive(format, "FDcx") ||
+           (has_directive(format, "Yy") &&
+            (has_directive(format, "j") ||
+             (has_directive(format, "mbBh") && has_directive(format, "de")) ||
+             (has_directive(format, "UW") && has_directive(format, "waAu"))));
 }
 
 static bool is_word(const char *format) {
@@ -50,13 +65,24 @@ ir_status_t ir_timestamp_check(const char *format, ir_error_t *error) {
                             "time-format: '%.80s' is not iso, unix or unix-ms, and contains no %%",
                             format);
     }
-    if (has_directive(format, 's')) {
+    if (has_directive(format, "s")) {
         return ir_error_set(error, IR_ERR_USAGE, "time-format: use unix instead of %%s");
     }
-    if (has_directive(format, 'Z')) {
+    if (has_directive(format, "Z")) {
         return ir_error_set(error, IR_ERR_USAGE,
                             "time-format: %%Z is not supported; give the abbreviation's column as "
                             "zone = column:NAME, or write the abbreviation as text");
+    }
+    if (!has_date(format)) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "time-format: '%.80s' gives no complete date; it needs year, month and "
+                            "day, such as %%Y-%%m-%%d (ISO weeks cannot be read)",
+                            format);
+    }
+    if (has_directive(format, "Il") != has_directive(format, "p")) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "time-format: %%I (hours from 1 to 12) and %%p (AM or PM) belong "
+                            "together; %%H is for hours from 0 to 23");
     }
     return IR_OK;
 }
@@ -97,7 +123,7 @@ static bool to_seconds(const struct tm *parts, int64_t *seconds) {
 
 static bool parse_parts(const char *text, const char *format, ir_timestamp_t *timestamp) {
     struct tm parts = {.tm_mday = 1};
-    const bool zoned = has_directive(format, 'z');
+    const bool zoned = has_directive(format, "z");
     int64_t seconds = 0;
     int64_t fraction_ns = 0;
     const char *rest = strptime(text, format, &parts);
@@ -225,12 +251,25 @@ static bool parse_midnight(char *text, const char *format, ir_timestamp_t *times
     return true;
 }
 
+/* Makes "am" and "pm" of "a.m." and "p. m.". */
+static void shorten_half_day(char *text) {
+    for (char *dot = strchr(text, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+        const char *rest = dot + 1 + strspn(dot + 1, " ");
+        if (dot > text && strchr("AaPp", dot[-1]) != NULL &&
+            toupper((unsigned char)rest[0]) == 'M' && rest[1] == '.') {
+            dot[0] = rest[0];
+            memmove(dot + 1, rest + 2, strlen(rest + 2) + 1);
+        }
+    }
+}
+
 static bool copy_text(ir_view_t text, char copy[static TEXT_SIZE]) {
     if (text.size == 0 || text.size >= TEXT_SIZE || memchr(text.data, '\0', text.size) != NULL) {
         return false;
     }
     memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
+    shorten_half_day(copy);
     return true;
 }
 
@@ -290,6 +329,23 @@ static bool is_serial(ir_view_t text) {
            days.time_ns > SERIAL_MIN * IR_SECOND_NS && days.time_ns < SERIAL_MAX * IR_SECOND_NS;
 }
 
+/* "2025-W43…" or "2025W43…" */
+static bool is_week(ir_view_t text) {
+    const char *sign = text.size > 0 ? memchr(text.data, 'W', text.size) : NULL;
+    const size_t before = sign != NULL ? (size_t)(sign - text.data) : 0;
+    return (before == 4 || before == 5) && isdigit((unsigned char)text.data[0]) &&
+           before + 2 < text.size && isdigit((unsigned char)sign[1]) &&
+           isdigit((unsigned char)sign[2]);
+}
+
+static bool has_word(ir_view_t text) {
+    size_t letters = 0;
+    for (size_t i = 0; i < text.size && letters < 3; i++) {
+        letters = isalpha((unsigned char)text.data[i]) ? letters + 1 : 0;
+    }
+    return letters == 3;
+}
+
 static bool has_digit(ir_view_t text) {
     for (size_t i = 0; i < text.size; i++) {
         if (isdigit((unsigned char)text.data[i])) {
@@ -314,9 +370,15 @@ const char *ir_timestamp_like(ir_view_t text, char out[static IR_TIMESTAMP_LIKE_
     if (size == 0 && is_serial(text)) {
         snprintf(out, IR_TIMESTAMP_LIKE_SIZE,
                  "; if it is a spreadsheet's serial date, export the column as date and time");
+    } else if (size == 0 && is_week(text)) {
+        snprintf(out, IR_TIMESTAMP_LIKE_SIZE,
+                 "; ISO weeks cannot be read: export the column as a date");
     } else if (size == 0 && !has_digit(text)) {
         snprintf(out, IR_TIMESTAMP_LIKE_SIZE,
                  "; if it is a row of units below the header, set after-header = 1");
+    } else if (size == 0 && has_word(text)) {
+        snprintf(out, IR_TIMESTAMP_LIKE_SIZE,
+                 "; names of months (%%b) are read in English, and zones only from a column");
     }
     if (size > 0 && size < IR_TIMESTAMP_LIKE_SIZE - 1) {
         strcpy(out + size, "?");

@@ -654,6 +654,10 @@ static void test_numbers(void **state) {
          SWISS, true, 12345},
         {"1,234.5e2", ENGLISH, true, 123450},
         {"12,5", ENGLISH, false, 0},
+        {"\xe2\x88\x92"
+         "1.5",
+         POINT, true, -1.5}, /* the sign of mathematics */
+        {"\xe2\x88\x92", POINT, false, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         double number = 0;
@@ -701,6 +705,20 @@ static void test_rows_after_the_header(void **state) {
                "# repeated\nDatum;Abfluss\n;[m\xb3/s]\n2025-10-25T10:15Z;1 235\n");
     assert_string_equal(read_all(scene), "[{\"bt\":1761386400,\"n\":\"m/q\",\"v\":1234.5}]\n"
                                          "[{\"bt\":1761387300,\"n\":\"m/q\",\"v\":1235}]\n");
+    assert_int_equal(scene->report.unusable, 0);
+    free_scene(scene);
+}
+
+/* Rows of a device that have no names, below rows that are no table. */
+static void test_numbered_columns_below_other_rows(void **state) {
+    (void)state;
+    ir_scene_t *scene = new_scene("[g]\nfiles = *.mon\nseparator = space\nheader = 0\n"
+                                  "after-header = 2\ntime = 1\ntime-of-day = 2\nmote = m\n"
+                                  "[g:3]\nsensor = /p\n");
+    write_file(scene, "a.mon", "w",
+               "2025-10-25 file of a diver\n1\n2025-10-25 10:00Z 1023.5\n2025-10-25 10:15Z 1023\n");
+    assert_string_equal(read_all(scene), "[{\"bt\":1761386400,\"n\":\"m/p\",\"v\":1023.5}]\n"
+                                         "[{\"bt\":1761387300,\"n\":\"m/p\",\"v\":1023}]\n");
     assert_int_equal(scene->report.unusable, 0);
     free_scene(scene);
 }
@@ -811,6 +829,7 @@ int main(void) {
         cmocka_unit_test(test_a_spool_in_another_folder),
         cmocka_unit_test(test_suggested_notations),
         cmocka_unit_test(test_rows_after_the_header),
+        cmocka_unit_test(test_numbered_columns_below_other_rows),
         cmocka_unit_test(test_every_allocation_failing),
         cmocka_unit_test(test_patterns),
     };

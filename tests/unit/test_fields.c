@@ -12,14 +12,14 @@
 
 #include <cmocka.h>
 
-static const ir_dialect_t comma = {.separator = ',', .quotes = true};
+static const ir_dialect_t comma = {.separator = ',', .quote = '"'};
 
 /* Returns the fields of a row, each in brackets. */
-static const char *split(const char *row, char separator, bool quotes) {
+static const char *split(const char *row, char separator, char quote) {
     static char shown[4096];
     static ir_fields_t fields;
     static char copy[1024];
-    const ir_dialect_t dialect = {.separator = separator, .quotes = quotes};
+    const ir_dialect_t dialect = {.separator = separator, .quote = quote};
     snprintf(copy, sizeof copy, "%s", row);
     assert_true(ir_fields_split(copy, strlen(copy), &dialect, &fields));
     size_t size = 0;
@@ -36,31 +36,31 @@ static void test_fields(void **state) {
     static const struct {
         const char *row;
         char separator;
-        bool quotes;
+        char quote;
         const char *fields;
     } cases[] = {
-        {"a,b,c\n", ',', true, "[a][b][c]"},
-        {"a,b,c\r\n", ',', true, "[a][b][c]"},
-        {"a,b,c", ',', true, "[a][b][c]"},
-        {",,\n", ',', true, "[][][]"},
-        {"\n", ',', true, "[]"},
-        {" a ,\tb\t, c d \n", ',', true, "[a][b][c d]"},
-        {"\"a,b\",\"c\nd\"\n", ',', true, "[a,b][c\nd]"},
-        {"\"say \"\"yes\"\"\",x\n", ',', true, "[say \"yes\"][x]"},
-        {"\"\",\"\"\"\"\n", ',', true, "[][\"]"},
-        {"\" kept \",x\n", ',', true, "[ kept ][x]"},
-        {"\"a\"b,c\n", ',', true, "[ab][c]"},
-        {"a\"b\",c\n", ',', true, "[a\"b\"][c]"},
-        {"  \"a;b\" ;c\n", ';', true, "[a;b][c]"},
-        {"1,5;2\n", ';', true, "[1,5][2]"},
-        {"a\t\tb\t\n", '\t', false, "[a][][b][]"},
-        {"5\" pipe\tx\n", '\t', false, "[5\" pipe][x]"},
-        {"\"open\tx\n", '\t', false, "[\"open][x]"},
-        {"  a   b  c \n", ' ', true, "[a][b][c]"},
-        {"\"a b\" c\n", ' ', true, "[a b][c]"},
+        {"a,b,c\n", ',', '\"', "[a][b][c]"},
+        {"a,b,c\r\n", ',', '\"', "[a][b][c]"},
+        {"a,b,c", ',', '\"', "[a][b][c]"},
+        {",,\n", ',', '\"', "[][][]"},
+        {"\n", ',', '\"', "[]"},
+        {" a ,\tb\t, c d \n", ',', '\"', "[a][b][c d]"},
+        {"\"a,b\",\"c\nd\"\n", ',', '\"', "[a,b][c\nd]"},
+        {"\"say \"\"yes\"\"\",x\n", ',', '\"', "[say \"yes\"][x]"},
+        {"\"\",\"\"\"\"\n", ',', '\"', "[][\"]"},
+        {"\" kept \",x\n", ',', '\"', "[ kept ][x]"},
+        {"\"a\"b,c\n", ',', '\"', "[ab][c]"},
+        {"a\"b\",c\n", ',', '\"', "[a\"b\"][c]"},
+        {"  \"a;b\" ;c\n", ';', '\"', "[a;b][c]"},
+        {"1,5;2\n", ';', '\"', "[1,5][2]"},
+        {"a\t\tb\t\n", '\t', '\0', "[a][][b][]"},
+        {"5\" pipe\tx\n", '\t', '\0', "[5\" pipe][x]"},
+        {"\"open\tx\n", '\t', '\0', "[\"open][x]"},
+        {"  a   b  c \n", ' ', '\"', "[a][b][c]"},
+        {"\"a b\" c\n", ' ', '\"', "[a b][c]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_string_equal(split(cases[i].row, cases[i].separator, cases[i].quotes),
+        assert_string_equal(split(cases[i].row, cases[i].separator, cases[i].quote),
                             cases[i].fields);
     }
 }

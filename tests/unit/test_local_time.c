@@ -322,6 +322,9 @@ static void test_texts(void **state) {
         {"%d.%m.%Y %H:%M:%S", "26.10.2025 02:30:00,125", "2025-10-26T02:30:00.125Z", false},
         {"%d.%m.%y %H:%M", "26.10.25 02:30", "2025-10-26T02:30:00Z", false},
         {"%m/%d/%Y %I:%M:%S %p", "10/26/2025 02:30:00 PM", "2025-10-26T14:30:00Z", false},
+        {"%m/%d/%Y %I:%M %p", "10/26/2025 02:30 p.m.", "2025-10-26T14:30:00Z", false},
+        {"%d/%m/%Y %I:%M %p", "26/10/2025 02:30 A. M.", "2025-10-26T02:30:00Z", false},
+        {"%Y %W %w %H:%M", "2025 42 0 02:30", "2025-10-26T02:30:00Z", false},
         {"%d.%m.%Y %H:%M %z", "26.10.2025 02:30 +0200", "2025-10-26T00:30:00Z", true},
         {"%Y%m%d%H%M", "202510260230", "2025-10-26T02:30:00Z", false},
         {"unix", "1761445800", "2025-10-26T02:30:00Z", true},
@@ -358,6 +361,10 @@ static void test_usual_formats(void **state) {
         {"45957.4375",
          "; if it is a spreadsheet's serial date, export the column as date and time"},
         {"12.5", ""},
+        {"10/26/2025 02:30 p.m.", "; did you mean %m/%d/%Y %I:%M %p?"},
+        {"2025-W43-7 02:30", "; ISO weeks cannot be read: export the column as a date"},
+        {"26. Okt. 2025 02:30",
+         "; names of months (%b) are read in English, and zones only from a column"},
         {"tt.mm.jjjj hh:mm", "; if it is a row of units below the header, set after-header = 1"},
         {"", "; if it is a row of units below the header, set after-header = 1"},
     };
@@ -370,8 +377,20 @@ static void test_usual_formats(void **state) {
 static void test_formats(void **state) {
     (void)state;
     ir_error_t error;
-    static const char *const good[] = {"iso", "unix", "unix-ms", "%d.%m.%Y %H:%M", "%Y 100%% %j"};
-    static const char *const bad[] = {"", "ISO", "dd.mm.yyyy", "%s", "%H:%M %Z"};
+    static const char *const good[] = {
+        "iso",   "unix",    "unix-ms", "%d.%m.%Y %H:%M", "%Y 100%% %j", "%-d %b %y %l:%M%p",
+        "%D %T", "%Y %U %a"};
+    static const char *const bad[] = {"",
+                                      "ISO",
+                                      "dd.mm.yyyy",
+                                      "%s",
+                                      "%H:%M %Z",
+                                      "%H:%M",
+                                      "%d.%m. %H:%M",
+                                      "%G-W%V-%u %H:%M",
+                                      "%Y-W%V-%u",
+                                      "%Y-%m-%d %I:%M",
+                                      "%Y-%m-%d %H:%M %p"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(ir_timestamp_check(good[i], &error), IR_OK);
     }
