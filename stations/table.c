@@ -12,6 +12,7 @@
 
 #define SIZE_MAX_READ ((size_t)64 * 1024 * 1024)
 #define CHUNK ((size_t)64 * 1024)
+#define ZIP "PK\003\004" /* .xlsx and .ods begin with it */
 #define BOM "\xEF\xBB\xBF"
 #define NO_COLUMN IR_FIELDS_MAX
 #define SHORTEST 3 /* letters of an abbreviation */
@@ -148,7 +149,7 @@ static bool is_empty(const ir_fields_t *fields) {
 
 static void take_rows(ir_stations_t *stations, char *text, size_t size, const ir_teller_t *note) {
     static ir_fields_t fields;
-    header_t header = {.dialect = {.quotes = true}};
+    header_t header = {.dialect = {.quote = '"'}};
     unsigned line = 1;
     size_t lines = 0;
     size_t row = 0;
@@ -162,7 +163,10 @@ static void take_rows(ir_stations_t *stations, char *text, size_t size, const ir
             return;
         }
         if (!ir_utf8_valid(ir_view(text + at, row))) {
-            ir_stations_fault(stations, line, "the row is not UTF-8; save the file as UTF-8");
+            ir_stations_fault(stations, line,
+                              at == 0 && strncmp(text, ZIP, strlen(ZIP)) == 0
+                                  ? "this is a spreadsheet; save it as CSV (UTF-8)"
+                                  : "the row is not UTF-8; save the file as UTF-8");
             if (header.count == 0) {
                 return; /* the other lines cannot be read either, or the file is not text */
             }
@@ -179,6 +183,8 @@ static void take_rows(ir_stations_t *stations, char *text, size_t size, const ir
     }
     if (header.count == 0) {
         ir_stations_fault(stations, 1, "the file is empty");
+    } else if (stations->sensors == NULL && stations->faults->count == 0) {
+        ir_stations_fault(stations, line, "no row below the header describes a sensor");
     }
 }
 

@@ -186,8 +186,7 @@ def size_of(path):
 
 def registry_files(variable, text):
     """The files that REGISTRY= or FILE= names, separated by commas; a folder stands for its *.ttl files."""
-    paths = [Path(each) for each in text.split(",")]
-    files = [file for path in paths for file in (sorted(path.glob("*.ttl")) if path.is_dir() else [path])]
+    files = [file for path in filter(None, text.split(",")) for file in files_of(variable, text, Path(path))]
     for each in files:
         if not each.is_file():
             raise UsageError(f"{variable}={text}: there is no file {each}")
@@ -200,6 +199,13 @@ def registry_files(variable, text):
             raise UsageError(f"{variable}={text}: make load has a file {SIMULATED} of its own; rename yours")
         if [other.name for other in files].count(each.name) > 1:
             raise UsageError(f"{variable}={text}: two files are named {each.name}; rename one")
+    return files
+
+
+def files_of(variable, text, path):
+    """The file, or the folder's *.ttl files."""
+    files = sorted(path.glob("*.ttl")) if path.is_dir() else [path]
     if not files:
-        raise UsageError(f"{variable}={text}: there is no .ttl file in it")
+        raise UsageError(f"{variable}={text}: the folder {path} contains no registry, NAME.ttl; make one of a table of "
+                         f"stations: {show(PROGRAMS / 'ir-registry')} from-csv stations.csv > {path / 'stations.ttl'}")
     return files

@@ -125,6 +125,14 @@ def here(names):
             return
 
 
+def check_profiles(names):
+    for each in names:
+        try:
+            verbs.tuning.read_profile(verbs.PLATFORMS / "profiles", each)
+        except LabError as error:
+            raise UsageError(str(error)) from error
+
+
 def require_programs():
     if not course.CANARY.exists():
         raise UsageError("the measuring programs are not built: run make bench-programs")
@@ -133,6 +141,7 @@ def require_programs():
 def run(words):
     wanted = [experiment.read(name) for name in experiment.chosen(words.experiments or ["quick"])]
     platforms = list(here(words.platforms))
+    check_profiles(words.profiles.split())
     planned = []
     for asked, text in wanted:
         compared = asked.of_kind.subjects(asked, platforms, words.profiles.split())
