@@ -39,7 +39,7 @@ static const char *role_of(const ir_layout_t *layout, size_t field) {
                                           : "sensor";
 }
 
-static const char *unit_of(const ir_map_value_t *value) {
+static const char *unit_of(const ir_position_value_t *value) {
     return value->known_unit != NULL ? value->known_unit->senml : "the registered unit";
 }
 
@@ -138,7 +138,7 @@ static void check_sensor(ir_feed_check_t *check, ir_view_t name, ir_view_t mote,
 /* Checks the sensors that the mapping names, even those that no row has. */
 static void check_named(ir_feed_check_t *check) {
     for (size_t i = 0; check->registry != NULL && i < check->position->n_values; i++) {
-        const ir_map_value_t *value = &check->position->values[i];
+        const ir_position_value_t *value = &check->position->values[i];
         const char *unit = value->known_unit != NULL ? value->known_unit->senml : NULL;
         if (!value->sensor_from.column && value->sensor_from.text[0] != '/') {
             const bool fixed = !check->position->mote_from.column;

@@ -5,7 +5,7 @@
 #include "common/status.h"
 #include "feed/encoding.h"
 #include "feed/fields.h"
-#include "feed/map.h"
+#include "feed/position.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #define IR_LAYOUT_NONE SIZE_MAX
 
 typedef struct ir_layout_value {
-    const ir_map_value_t *value;
+    const ir_position_value_t *value;
     size_t field;  /* IR_LAYOUT_NONE: this file has no such column */
     size_t sensor; /* field with the sensor's name; IR_LAYOUT_NONE: the name is fixed */
 } ir_layout_value_t;

@@ -20,80 +20,9 @@
 #define SECTION_MAX 48 /* libinih truncates section names to this */
 #define COLUMN_PREFIX "column:"
 #define SEMICOLON "semicolon" /* the sign would begin a comment in the mapping */
-#define HEADER_MAX 1000
 #define ZONE_FOLDER "/usr/share/zoneinfo"
 #define MASKED_SIZE 4200
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-
-/* ---- keys ---- */
-
-/* From here on, keys say where the data come from; they do not affect how rows are read. */
-#define WHERE "files"
-
-#define FIELD(member) offsetof(ir_position_t, member)
-
-static const ir_setting_t position_settings[] = {
-    {"format", 0, IR_SETTING_CHOICE, "WORD", IR_INPUT_FORMATS, 0, 0, "csv", FIELD(kind),
-     "Format of the files."},
-    {"encoding", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, "utf-8", FIELD(encoding),
-     "Encoding of the files."},
-    {"separator", 0, IR_SETTING_CHOICE, "WORD", "comma|semicolon|tab|space|pipe", 0, 0, "comma",
-     FIELD(separator), "For csv: the separator of fields."},
-    {"quote", 0, IR_SETTING_CHOICE, "WORD", "double|single|none", 0, 0, "double", FIELD(quote),
-     "For csv: the quotes around fields that contain separators."},
-    {"decimal", 0, IR_SETTING_CHOICE, "WORD", IR_DECIMALS, 0, 0, "point", FIELD(decimal),
-     "The decimal sign."},
-    {"thousands", 0, IR_SETTING_CHOICE, "WORD", IR_THOUSANDS, 0, 0, "none", FIELD(thousands),
-     "The sign between groups of three digits."},
-    {"header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "1", FIELD(header),
-     "For csv: the row with the columns' names; 0: none, columns are named 1, 2, …"},
-    {"after-header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "0", FIELD(after_header),
-     "For csv: rows after the header that are not data, such as a row of units; they are skipped."},
-    {"comment", 0, IR_SETTING_TEXT, "CHARACTER", NULL, 0, 0, NULL, FIELD(comment),
-     "For csv: rows that begin with it are skipped; semicolon means ;."},
-    {"time", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time), "The time."},
-    {"time-of-day", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time_of_day),
-     "Column with the time of day, if it is separate; it is appended to `time` after a space."},
-    {"time-format", 0, IR_SETTING_TEXT, "FORMAT", NULL, 0, 0, "iso", FIELD(time_format),
-     "iso, unix, unix-ms, or a format of strptime."},
-    {"zone", 0, IR_SETTING_TEXT, "ZONE", NULL, 0, 0, NULL, FIELD(zone),
-     "Zone of times that give none: a name, an offset, or column:NAME."},
-    {"missing", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(missing),
-     "Texts that mean a missing value, separated by commas; an empty field is always missing."},
-    {"mote", 0, IR_SETTING_TEXT, "MOTE", NULL, 0, 0, NULL, FIELD(mote),
-     "The mote, or column:NAME."},
-    {"mote-prefix", 0, IR_SETTING_TEXT, "TEXT", NULL, 0, 0, NULL, FIELD(mote_prefix),
-     "Prefix for the text in the column."},
-    {"files", 0, IR_SETTING_TEXT, "PATTERNS", NULL, 0, 0, NULL, FIELD(files),
-     "Files, separated by commas; * and ? as in the shell; - is standard input."},
-    {"subscribe", 0, IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(subscribe),
-     "For uplinks: the network's MQTT broker, mqtt(s)://USER:PASSWORD@HOST."},
-    {"topic", 0, IR_SETTING_TEXT, "FILTER", NULL, 0, 0, NULL, FIELD(topic),
-     "Topic filter to subscribe to; empty: all devices' uplinks."},
-    {"client-id", 0, IR_SETTING_TEXT, "TEXT", NULL, 0, 0, NULL, FIELD(client_id),
-     "Identifies the session to the broker; empty: ir-feed-POSITION."},
-    {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ca),
-     "Certificate authority for the broker; empty: the system's."},
-};
-
-static const ir_setting_t value_settings[] = {
-    {"sensor", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, offsetof(ir_map_value_t, sensor),
-     "Full name of the sensor; /NAME: the mote, / and NAME; column:NAME: the mote, / and the value "
-     "of the column."},
-    {"unit", 0, IR_SETTING_TEXT, "UNIT", NULL, 0, 0, NULL, offsetof(ir_map_value_t, unit),
-     "Unit of the column; empty: the registered one."},
-};
-
-const ir_program_t ir_position_keys = {
-    .name = "POSITION",
-    .settings = position_settings,
-    .n_settings = sizeof position_settings / sizeof position_settings[0],
-};
-const ir_program_t ir_value_keys = {
-    .name = "POSITION:COLUMN",
-    .settings = value_settings,
-    .n_settings = sizeof value_settings / sizeof value_settings[0],
-};
 
 /* ---- life ---- */
 
@@ -164,15 +93,15 @@ static ir_status_t add_position(ir_map_t *map, const char *name, ir_position_t *
     return made->name != NULL ? set_defaults(&ir_position_keys, made, error) : out_of_memory(error);
 }
 
-static ir_status_t find_value(ir_position_t *position, const char *column, ir_map_value_t **value,
-                              ir_error_t *error) {
+static ir_status_t find_value(ir_position_t *position, const char *column,
+                              ir_position_value_t **value, ir_error_t *error) {
     for (size_t i = 0; i < position->n_values; i++) {
         if (strcmp(position->values[i].column, column) == 0) {
             *value = &position->values[i];
             return IR_OK;
         }
     }
-    if (column[0] == '\0' || position->n_values == IR_MAP_VALUES_MAX) {
+    if (column[0] == '\0' || position->n_values == IR_POSITION_VALUES_MAX) {
         return ir_error_set(error, IR_ERR_USAGE, "position '%s': %s", position->name,
                             column[0] == '\0' ? "no column after the colon" : "too many columns");
     }
@@ -201,7 +130,7 @@ static ir_status_t take_line(void *context, const char *section, const char *nam
     const ir_view_t owner =
         colon != NULL ? ir_view(section, (size_t)(colon - section)) : ir_view_text(section);
     ir_position_t *position = find_position(map, owner);
-    ir_map_value_t *column = NULL;
+    ir_position_value_t *column = NULL;
     ir_status_t status = IR_OK;
     if (strlen(section) > SECTION_MAX) {
         return ir_error_set(error, IR_ERR_NOT_FOUND,
@@ -289,7 +218,7 @@ static void derive(ir_position_t *position) {
         position->zone_from = origin_of(position->format->zone);
     }
     for (size_t i = 0; i < position->n_values; i++) {
-        ir_map_value_t *value = &position->values[i];
+        ir_position_value_t *value = &position->values[i];
         value->sensor_from = origin_of(value->sensor);
         value->known_unit = ir_unit_find(ir_view_text(value->unit));
     }
@@ -374,7 +303,7 @@ static void check_column(const completion_t *completion, const char *section, co
 }
 
 static void check_value(const completion_t *completion, const ir_position_t *position,
-                        const ir_map_value_t *value) {
+                        const ir_position_value_t *value) {
     const char *unit = ir_setting_text(value->unit);
     char like[IR_NEAREST_TEXT_SIZE];
     check_column(completion, position->name, value->column, "sensor", &value->sensor_from);
@@ -481,65 +410,4 @@ ir_status_t ir_map_load(const char *path, ir_map_t **map, const ir_teller_t *tel
     }
     *map = made;
     return IR_OK;
-}
-
-/* ---- missing values ---- */
-
-/* Returns the next word of the list, from *at on; its size is 0 at the end. */
-static ir_view_t next_missing(const char **at) {
-    *at += strspn(*at, " \t,");
-    const char *word = *at;
-    size_t size = strcspn(word, ",");
-    *at += size;
-    while (size > 0 && (word[size - 1] == ' ' || word[size - 1] == '\t')) {
-        size--;
-    }
-    return ir_view(word, size);
-}
-
-bool ir_position_misses(const ir_position_t *position, ir_view_t text) {
-    const char *at = position->missing != NULL ? position->missing : "";
-    for (ir_view_t word = next_missing(&at); word.size > 0; word = next_missing(&at)) {
-        if (ir_view_equal(word, text)) {
-            return true;
-        }
-    }
-    return text.size == 0;
-}
-
-bool ir_position_misses_number(const ir_position_t *position, double number) {
-    const char *at = position->missing != NULL ? position->missing : "";
-    for (ir_view_t word = next_missing(&at); word.size > 0; word = next_missing(&at)) {
-        char *end = NULL;
-        const double missing = strtod(word.data, &end);
-        if (end == word.data + word.size && missing == number) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* ---- keys that affect packs ---- */
-
-static void describe(const ir_program_t *keys, const void *target, ir_buffer_t *out) {
-    for (size_t i = 0; i < keys->n_settings && strcmp(keys->settings[i].name, WHERE) != 0; i++) {
-        const char *field = (const char *)target + keys->settings[i].offset;
-        ir_buffer_append_char(out, '\n');
-        if (keys->settings[i].type == IR_SETTING_TEXT) {
-            ir_buffer_append_view(out, ir_view_text(*(char *const *)(const void *)field));
-        } else if (keys->settings[i].type == IR_SETTING_INTEGER) {
-            ir_buffer_append_int(out, *(const int64_t *)(const void *)field);
-        } else {
-            ir_buffer_append_int(out, *(const int *)(const void *)field);
-        }
-    }
-}
-
-void ir_position_describe(const ir_position_t *position, ir_buffer_t *out) {
-    describe(&ir_position_keys, position, out);
-    for (size_t i = 0; i < position->n_values; i++) {
-        ir_buffer_append_char(out, '\n');
-        ir_buffer_append_text(out, position->values[i].column);
-        describe(&ir_value_keys, &position->values[i], out);
-    }
 }

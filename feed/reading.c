@@ -49,7 +49,7 @@ bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
 
 /* Returns the sensor's full name: the one in the mapping, or the mote plus a name from the mapping
  * or a column. */
-static ir_view_t full_name(const ir_reading_context_t *context, const ir_map_value_t *value,
+static ir_view_t full_name(const ir_reading_context_t *context, const ir_position_value_t *value,
                            ir_view_t name, const ir_reading_t *reading) {
     const ir_view_t text = ir_view_text(value->sensor_from.text);
     if (value->sensor_from.column) {
@@ -59,7 +59,7 @@ static ir_view_t full_name(const ir_reading_context_t *context, const ir_map_val
     return text.data[0] == '/' ? join(context, reading->mote, text) : text;
 }
 
-void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *value,
+void ir_reading_add(const ir_reading_context_t *context, const ir_position_value_t *value,
                     ir_view_t name, double number, ir_reading_t *reading) {
     const ir_view_t sensor = full_name(context, value, name, reading);
     if (!ir_sensor_name_valid(sensor)) {

@@ -4,7 +4,7 @@
 
 #include "common/arena.h"
 #include "common/view.h"
-#include "feed/map.h"
+#include "feed/position.h"
 #include "feed/report.h"
 #include "feed/track.h"
 
@@ -22,7 +22,7 @@ typedef struct ir_reading {
     ir_view_t mote;
     int64_t time_ns;   /* whole microseconds */
     ir_track_t before; /* the state of the mote's track before this row */
-    ir_reading_value_t values[IR_MAP_VALUES_MAX];
+    ir_reading_value_t values[IR_POSITION_VALUES_MAX];
     size_t n_values;
 } ir_reading_t;
 
@@ -47,7 +47,7 @@ bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
                          ir_reading_t *reading);
 
 /* Adds a value. `name` is the sensor's name from a column (UTF-8), or empty. */
-void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *value,
+void ir_reading_add(const ir_reading_context_t *context, const ir_position_value_t *value,
                     ir_view_t name, double number, ir_reading_t *reading);
 
 #endif

@@ -6,8 +6,8 @@
 #define IR_FEED_ROUND_H
 
 #include "common/status.h"
-#include "feed/map.h"
 #include "feed/pack.h"
+#include "feed/position.h"
 #include "feed/report.h"
 #include "feed/zone.h"
 

@@ -9,7 +9,7 @@
 #define IR_FEED_SUBSCRIPTION_H
 
 #include "common/status.h"
-#include "feed/map.h"
+#include "feed/position.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -116,7 +116,7 @@ static void take_values(const ir_reading_context_t *context, const json_t *paylo
                         ir_reading_t *reading) {
     const ir_position_t *position = context->position;
     for (size_t i = 0; i < position->n_values; i++) {
-        const ir_map_value_t *rule = &position->values[i];
+        const ir_position_value_t *rule = &position->values[i];
         const json_t *value = find(payload, rule->column);
         const char *text = json_string_value(value);
         double number = 0;

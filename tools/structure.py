@@ -20,8 +20,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("ingest", "worker", "tap", "loadgen", "stations", "feed", "send", "store", "broker", "annotation", "observation", "http", "common")
-PYTHON = ("tools", "ingest", "platforms", "bench", "packaging")
+PYTHON = ("tools", "ingest", "platforms", "bench", "packaging", "monitoring")
 FUNCTION_LINES = 45
+FILE_LINES = 500
 SHOWN = 10
 LIBRABBITMQ = "broker/rabbitmq_c.h"  # the header that includes those of the library
 LIBRARY = re.compile(r'^#include [<"](?:rabbitmq-c/|amqp)[^>"]*[>"]', re.M)
@@ -143,6 +144,11 @@ def functions(path):
         yield match.group().count("\n") + 1, f"{path.relative_to(ROOT)}: {name.group(1) if name else '?'}"
 
 
+def sizes():
+    """Returns [(lines, path)] of the sources."""
+    return [(len(path.read_text(encoding="utf-8").splitlines()), str(path.relative_to(ROOT))) for path in c_files() + python_files()]
+
+
 def definitions():
     """Yields (kind and name, path) of each type of the project's and each function that other files can call. A type of
     a single file needs no prefix, and may have the same name as one of another file."""
@@ -219,6 +225,9 @@ def faults(modules, folders, python):
         for lines, name in functions(path):
             if lines > FUNCTION_LINES:
                 yield f"{name} has {lines} lines; at most {FUNCTION_LINES}"
+    for lines, name in sizes():
+        if lines > FILE_LINES:
+            yield f"{name} has {lines} lines; at most {FILE_LINES}"
 
 
 def main():
@@ -235,8 +244,7 @@ def main():
         for lines, name in sorted((each for path in c_files() for each in functions(path)), reverse=True)[:SHOWN]:
             print(f"{lines:6} {name}")
         print("\nlongest files")
-        sizes = ((len(path.read_text(encoding="utf-8").splitlines()), str(path.relative_to(ROOT))) for path in c_files() + python_files())
-        for lines, name in sorted(sizes, reverse=True)[:SHOWN]:
+        for lines, name in sorted(sizes(), reverse=True)[:SHOWN]:
             print(f"{lines:6} {name}")
         print()
     for fault in found:

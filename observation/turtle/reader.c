@@ -1,38 +1,22 @@
 #include "observation/turtle/document.h"
 #include "observation/turtle/scan.h"
+#include "observation/turtle/source.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <serd/serd.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define RDF_REST "http://www.w3.org/1999/02/22-rdf-syntax-ns#rest"
 #define SUFFIX ".ttl"
 #define NOT_FOR_IRIS "<>\"{}|\\^`"
-#define LINE_KEPT 512                  /* bytes kept of a line, in case it cannot be read */
 #define LOST_MAX ((size_t)1024 * 1024) /* bytes kept of a text that could not be read */
 #define PREFIX_SIZE 100
 #define PART_SIZE 16
 
-/* serd does not report the line of a statement. So this file passes single bytes to serd and counts
- * the lines. serd reads one byte ahead, so a line end that it has read as white space does not
- * count yet. */
-typedef struct source {
-    FILE *file;
-    size_t bytes;
-    unsigned line;       /* line of the last byte */
-    unsigned token_line; /* line of the last byte that was not white space */
-    bool too_large, has_nul;
-    int last;             /* the last byte */
-    char text[LINE_KEPT]; /* how its line begins */
-    size_t text_size;
-} source_t;
-
 typedef struct reading {
     ir_turtle_t *turtle;
     SerdEnv *environment;
-    source_t source;
+    ir_turtle_source_t source;
     unsigned part;                  /* number of times serd was restarted */
     unsigned first_line;            /* where it was restarted */
     bool failed;                    /* a syntax error was reported since then */
@@ -68,41 +52,6 @@ static ir_status_t out_of_memory(const ir_turtle_t *turtle, ir_error_t *error) {
 }
 
 /* ---- serd's callbacks ---- */
-
-/* The next byte, or EOF. */
-static int read_byte(source_t *source) {
-    const int byte = getc_unlocked(source->file);
-    if (byte == EOF || source->bytes == IR_TURTLE_SIZE_MAX) {
-        source->too_large = byte != EOF;
-        return EOF;
-    }
-    source->bytes++;
-    source->has_nul = source->has_nul || byte == '\0';
-    source->line += byte == '\n';
-    if (byte != ' ' && byte != '\t' && byte != '\r' && byte != '\n' && byte != '\0') {
-        source->token_line = source->line;
-    }
-    source->text_size = source->last == '\n' ? 0 : source->text_size;
-    if (source->text_size < LINE_KEPT) {
-        source->text[source->text_size++] = (char)byte;
-    }
-    source->last = byte;
-    return byte;
-}
-
-static size_t read_bytes(void *out, size_t size, size_t count, void *context) {
-    const int byte = size * count > 0 ? read_byte(context) : EOF;
-    if (byte == EOF) {
-        return 0;
-    }
-    *(unsigned char *)out = (unsigned char)byte;
-    return 1;
-}
-
-static int read_failed(void *context) {
-    const source_t *source = context;
-    return ferror(source->file) || source->too_large;
-}
 
 /* RFC 3986: a letter, then letters, digits, '+', '-' and '.', up to the colon. */
 static bool has_scheme(ir_view_t iri) {
@@ -368,7 +317,7 @@ static void lose(ir_turtle_t *turtle, const char *text, size_t size) {
  * ends with a full stop. If its own full stop is missing, the following statement is lost too.
  * False at the end of the file. */
 static bool pass_statement(reading_t *reading) {
-    source_t *source = &reading->source;
+    ir_turtle_source_t *source = &reading->source;
     ir_turtle_t *turtle = reading->turtle;
     ir_turtle_scan_t scan = {.quote = 0};
     bool stop = false;
@@ -379,7 +328,7 @@ static bool pass_statement(reading_t *reading) {
     int byte = source->last;
     do {
         stop = ir_turtle_scan(&scan, byte);
-        byte = stop ? EOF : read_byte(source);
+        byte = stop ? EOF : ir_turtle_source_byte(source);
         lose(turtle, &(char){(char)byte}, byte != EOF);
     } while (byte != EOF);
     turtle->all_lost = turtle->all_lost || !ir_buffer_ok(&turtle->lost);
@@ -388,20 +337,11 @@ static bool pass_statement(reading_t *reading) {
 
 /* ---- reading ---- */
 
-static ir_status_t too_large(const char *path, ir_error_t *error) {
-    return ir_error_set(error, IR_ERR_RANGE, "%s: larger than %zu MiB, the maximum for a registry",
-                        path, IR_TURTLE_SIZE_MAX >> 20);
-}
-
 static ir_status_t conclude(reading_t *reading, SerdStatus result) {
     ir_turtle_t *turtle = reading->turtle;
-    const source_t *source = &reading->source;
-    if (source->too_large) {
-        return too_large(current(turtle)->path, reading->error);
-    }
-    if (ferror(source->file)) {
-        return ir_error_set(reading->error, IR_ERR_IO, "%s: cannot read: %s", current(turtle)->path,
-                            strerror(errno));
+    const ir_turtle_source_t *source = &reading->source;
+    if (ir_turtle_source_check(source, current(turtle)->path, reading->error) != IR_OK) {
+        return reading->error->status;
     }
     if (source->has_nul) {
         turtle->all_lost = true;
@@ -433,9 +373,9 @@ static SerdStatus read_part(reading_t *reading) {
     }
     serd_reader_set_strict(reader, true);
     serd_reader_set_error_sink(reader, on_error, reading);
-    const SerdStatus result =
-        serd_reader_read_source(reader, read_bytes, read_failed, &reading->source,
-                                (const uint8_t *)current(reading->turtle)->path, 1);
+    const SerdStatus result = serd_reader_read_source(
+        reader, ir_turtle_source_read, ir_turtle_source_failed, &reading->source,
+        (const uint8_t *)current(reading->turtle)->path, 1);
     serd_reader_free(reader);
     return result;
 }
@@ -447,26 +387,6 @@ static ir_status_t read_file(reading_t *reading) {
     } while (reading->failed && !reading->ends && !reading->source.has_nul &&
              pass_statement(reading));
     return conclude(reading, result);
-}
-
-static ir_status_t open_file(const char *path, FILE **file, ir_error_t *error) {
-    struct stat facts;
-    FILE *opened = fopen(path, "re");
-    if (opened == NULL) {
-        return ir_error_set(error, errno == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
-                            "%s: cannot open the registry: %s", path, strerror(errno));
-    }
-    const bool known = fstat(fileno(opened), &facts) == 0;
-    if (known && S_ISDIR(facts.st_mode)) {
-        fclose(opened);
-        return ir_error_set(error, IR_ERR_IO, "%s: is a directory and no Turtle file", path);
-    }
-    if (known && S_ISREG(facts.st_mode) && (size_t)facts.st_size > IR_TURTLE_SIZE_MAX) {
-        fclose(opened);
-        return too_large(path, error);
-    }
-    *file = opened;
-    return IR_OK;
 }
 
 /* Adds the file to the list; its name must be unique. */
@@ -502,8 +422,8 @@ ir_status_t ir_turtle_read(ir_turtle_t *turtle, const char *path, ir_error_t *er
     if (entered != IR_OK) {
         return entered;
     }
-    reading_t reading = {.turtle = turtle, .source = {.line = 1, .token_line = 1}, .error = error};
-    ir_status_t status = open_file(path, &reading.source.file, error);
+    reading_t reading = {.turtle = turtle, .error = error};
+    ir_status_t status = ir_turtle_source_open(&reading.source, path, error);
     if (status != IR_OK) {
         return status;
     }

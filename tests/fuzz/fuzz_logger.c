@@ -2,6 +2,7 @@
  * pack is SenML that the gateway would accept. */
 #include "common/log.h"
 #include "feed/input.h"
+#include "feed/map.h"
 #include "observation/senml/senml.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,6 @@
 /* Uplinks of LoRaWAN devices, as a network server's broker delivers them. */
 #include "common/log.h"
+#include "feed/map.h"
 #include "feed/uplink.h"
 #include "observation/registry/registry.h"
 #include "tests/fuzz/fuzz.h"
@@ -32,7 +33,7 @@ static void begin(void) {
 
 static void check(const ir_reading_t *reading) {
     if (!ir_mote_id_valid(reading->mote) || reading->n_values == 0 ||
-        reading->n_values > IR_MAP_VALUES_MAX || reading->time_ns < IR_READING_TIME_MIN_NS) {
+        reading->n_values > IR_POSITION_VALUES_MAX || reading->time_ns < IR_READING_TIME_MIN_NS) {
         abort();
     }
     for (size_t i = 0; i < reading->n_values; i++) {

@@ -2,6 +2,7 @@
  * mapping as users write it. */
 #include "feed/cursor.h"
 #include "feed/input.h"
+#include "feed/map.h"
 #include "feed/round.h"
 #include "tests/unit/failing_alloc.h"
 

@@ -1,6 +1,7 @@
 /* Uplinks as The Things Stack v3 and ChirpStack v4 publish them (tests/data/feed), and the spool.
  */
 #include "feed/fields.h"
+#include "feed/map.h"
 #include "feed/rows.h"
 #include "feed/spool.h"
 #include "feed/subscription.h"
