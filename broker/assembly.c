@@ -99,8 +99,8 @@ static ir_assembly_result_t take_header(ir_assembly_t *assembly, const amqp_fram
     const bool signed_by = (properties->_flags & AMQP_BASIC_USER_ID_FLAG) != 0;
     assembly->user_size = signed_by ? keep_text(assembly->user, properties->user_id) : 0;
     assembly->marks = marks_of(properties);
-    if (assembly->look != NULL) {
-        assembly->look(assembly->context, ir_headers_of(properties));
+    if (assembly->on_headers != NULL) {
+        assembly->on_headers(assembly->context, ir_headers_of(properties));
     }
     assembly->arrival = ir_arrival_read(properties);
     assembly->size = frame->payload.properties.body_size;

@@ -33,7 +33,7 @@ typedef struct ir_assembly {
     ir_buffer_t body; /* used when the body has several frames */
     /* Called with each message's headers (NULL: it has none) before its body arrives. May be
      * NULL. */
-    void (*look)(void *context, const ir_headers_t *headers);
+    void (*on_headers)(void *context, const ir_headers_t *headers);
     void *context;
 } ir_assembly_t;
 

@@ -9,7 +9,7 @@
 #define GATHER_BYTES (64 * 1024)
 #define FIND_NS IR_SECOND_NS
 #define RENEW_NS (5 * IR_SECOND_NS)
-#define LOOK_EVERY                                                                                 \
+#define RECEIVE_EVERY                                                                              \
     64 /* a number of messages; used only with TLS, where messages are not                         \
         * collected */
 #define BLOCKED_TEXT "broker blocks publishers (memory or disk alarm)"
@@ -31,8 +31,8 @@ static bool is_doubtful(const ir_publisher_t *publisher) {
     return publisher->nacks && ir_clock_monotonic() - publisher->connected_ns >= RENEW_NS;
 }
 
-static ir_status_t look(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error) {
-    return ir_publisher_look(publisher, wait_ns, -1, error);
+static ir_status_t receive(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error) {
+    return ir_publisher_receive(publisher, wait_ns, -1, error);
 }
 
 typedef bool (*ir_publisher_done_fn)(const ir_publisher_t *publisher);
@@ -75,7 +75,7 @@ static ir_status_t wait_until(ir_publisher_t *publisher, ir_publisher_done_fn do
                                       "RabbitMQ did not confirm %llu messages in time",
                                       (unsigned long long)publisher->confirms.open);
         }
-        const ir_status_t status = look(publisher, left_ns, error);
+        const ir_status_t status = receive(publisher, left_ns, error);
         if (status != IR_OK) {
             return status;
         }
@@ -112,7 +112,7 @@ static ir_status_t find_exchange(ir_publisher_t *publisher, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (int64_t left_ns = FIND_NS; status == IR_OK && publisher->asks && left_ns > 0;
          left_ns = end_ns - ir_clock_monotonic()) {
-        status = look(publisher, left_ns, error);
+        status = receive(publisher, left_ns, error);
     }
     publisher->asks = false;
     return status;
@@ -123,7 +123,7 @@ static ir_status_t find_exchange(ir_publisher_t *publisher, ir_error_t *error) {
 static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     ir_error_t stale;
     if (publisher->connection != NULL && is_quiet(publisher) &&
-        (is_doubtful(publisher) || look(publisher, 0, &stale) != IR_OK)) {
+        (is_doubtful(publisher) || receive(publisher, 0, &stale) != IR_OK)) {
         ir_publisher_drop(publisher);
     }
     if (publisher->connection == NULL) {
@@ -175,7 +175,7 @@ static ir_status_t write_secure(ir_publisher_t *publisher, const ir_publication_
     }
     publisher->wrote_ns = ir_clock_monotonic();
     count_open(publisher, publication);
-    return publisher->confirms.next % LOOK_EVERY == 0 ? look(publisher, 0, error) : IR_OK;
+    return publisher->confirms.next % RECEIVE_EVERY == 0 ? receive(publisher, 0, error) : IR_OK;
 }
 
 static ir_status_t write_plain(ir_publisher_t *publisher, const ir_publication_t *publication,
@@ -190,7 +190,7 @@ static ir_status_t write_plain(ir_publisher_t *publisher, const ir_publication_t
         return IR_OK;
     }
     const ir_status_t sent = ir_publisher_send_some(publisher, error);
-    const ir_status_t seen = sent == IR_OK ? look(publisher, 0, error) : sent;
+    const ir_status_t seen = sent == IR_OK ? receive(publisher, 0, error) : sent;
     /* Callers that receive the result of each message do not wait here: they check
      * ir_publisher_full. */
     return seen == IR_OK && !ir_publisher_answers_singly(publisher)
@@ -284,7 +284,7 @@ ir_outcome_t ir_publisher_push(ir_publisher_t *publisher, int64_t wait_ns, ir_er
     }
     ir_status_t status = ir_publisher_send_some(publisher, error);
     if (status == IR_OK) {
-        status = ir_publisher_look(publisher, wait_ns, publisher->wake_fd, error);
+        status = ir_publisher_receive(publisher, wait_ns, publisher->wake_fd, error);
     }
     if (status != IR_OK) {
         return retry(publisher, status);
@@ -299,7 +299,7 @@ uint64_t ir_publisher_settled(const ir_publisher_t *publisher) {
 
 void ir_publisher_idle(ir_publisher_t *publisher) {
     ir_error_t error;
-    if (publisher->connection != NULL && look(publisher, 0, &error) != IR_OK) {
+    if (publisher->connection != NULL && receive(publisher, 0, &error) != IR_OK) {
         ir_publisher_drop(publisher);
     }
 }

@@ -53,8 +53,8 @@ bool ir_publisher_has_unsent(const ir_publisher_t *publisher);
 
 /* Reads what arrived. First waits at most `wait_ns` for input, for `wake_fd` (or -1) or, if bytes
  * are unsent, for room to send. */
-ir_status_t ir_publisher_look(ir_publisher_t *publisher, int64_t wait_ns, int wake_fd,
-                              ir_error_t *error);
+ir_status_t ir_publisher_receive(ir_publisher_t *publisher, int64_t wait_ns, int wake_fd,
+                                 ir_error_t *error);
 
 /* Whether each answer is reported to the caller (ir_publisher_on_answer). */
 bool ir_publisher_answers_singly(const ir_publisher_t *publisher);

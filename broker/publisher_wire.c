@@ -271,8 +271,8 @@ static ir_status_t keep_alive(ir_publisher_t *publisher, ir_error_t *error) {
 
 /* Reads what arrived. First waits at most `wait_ns` for input, for `wake_fd` (or -1) or, if bytes
  * are unsent, for room to send. */
-ir_status_t ir_publisher_look(ir_publisher_t *publisher, int64_t wait_ns, int wake_fd,
-                              ir_error_t *error) {
+ir_status_t ir_publisher_receive(ir_publisher_t *publisher, int64_t wait_ns, int wake_fd,
+                                 ir_error_t *error) {
     struct pollfd polled[] = {
         {.fd = publisher->fd,
          .events = (short)(POLLIN | (ir_publisher_has_unsent(publisher) ? POLLOUT : 0))},

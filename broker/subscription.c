@@ -54,7 +54,7 @@ ir_status_t ir_subscription_add(ir_subscription_t *subscription, const ir_listen
     ir_subscription_lane_t *lane = &subscription->lanes[subscription->n_lanes++];
     ir_assembly_init(&lane->assembly);
     lane->reader = *reader;
-    lane->assembly.look = reader->look;
+    lane->assembly.on_headers = reader->on_headers;
     lane->assembly.context = reader->context;
     lane->prefetch = listen->prefetch;
     lane->most = listen->most;

@@ -21,7 +21,7 @@ typedef struct ir_subscription_reader {
     uint64_t body_most; /* larger bodies are not kept (`oversize`) */
     /* Called with each message's headers (NULL: it has none) before its body arrives. May be
      * NULL. */
-    void (*look)(void *context, const ir_headers_t *headers);
+    void (*on_headers)(void *context, const ir_headers_t *headers);
     /* The message is valid during the call. */
     void (*message)(void *context, const ir_assembled_t *message);
     void *context;

@@ -82,8 +82,8 @@ static int end_asking(ir_watch_t *watch, amqp_connection_state_t connection, amq
     return send_bindings(watch, connection, channel, ir_topology_objects(watch->topology));
 }
 
-static int look(ir_watch_t *watch, amqp_connection_state_t connection, amqp_channel_t channel,
-                int64_t now_ns) {
+static int send_queries(ir_watch_t *watch, amqp_connection_state_t connection,
+                        amqp_channel_t channel, int64_t now_ns) {
     watch->turned_ns = now_ns;
     watch->state = watch->doubtful ? IR_WATCH_ASKING : IR_WATCH_LOOKING;
     const int sent = send_objects(watch, connection, channel);
@@ -113,7 +113,7 @@ int ir_watch_turn(ir_watch_t *watch, amqp_connection_state_t connection, amqp_ch
     if (watch->state == IR_WATCH_LOOKING && now_ns - watch->turned_ns >= TURN_NS) {
         watch->mine = *mine;
         watch->unbound = false;
-        return look(watch, connection, channel, now_ns);
+        return send_queries(watch, connection, channel, now_ns);
     }
     return AMQP_STATUS_OK;
 }
@@ -172,7 +172,7 @@ ir_watch_event_t ir_watch_method(ir_watch_t *watch, amqp_connection_state_t conn
                                  int64_t now_ns, ir_watch_news_t *news) {
     switch (method->id) {
     case AMQP_CHANNEL_OPEN_OK_METHOD:
-        return sent_or_broken(look(watch, connection, channel, now_ns), news);
+        return sent_or_broken(send_queries(watch, connection, channel, now_ns), news);
     case AMQP_CHANNEL_CLOSE_METHOD:
         return channel_closed(watch, connection, channel, method, now_ns, news);
     case AMQP_EXCHANGE_DECLARE_OK_METHOD:

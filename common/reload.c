@@ -28,7 +28,7 @@ struct ir_reload {
     bool wanted; /* another reload was requested */
     pthread_t thread;
     int done_fd;
-    struct event *done, *look;
+    struct event *done, *check;
     void *made, *old;
     ir_status_t status;
     ir_error_t error;
@@ -68,13 +68,13 @@ static void start_loading(ir_reload_t *reload) {
     }
 }
 
-static void look_at_old(ir_reload_t *reload) {
+static void check_old(ir_reload_t *reload) {
     static const struct timeval later = {.tv_usec = LOOK_NS / 1000};
     if (reload->work->in_use != NULL && reload->work->in_use(reload->old)) {
-        evtimer_add(reload->look, &later);
+        evtimer_add(reload->check, &later);
     } else if (start_thread(reload, IR_RELOAD_FREEING) != 0) {
         reload->state = IR_RELOAD_RETIRING;
-        evtimer_add(reload->look, &later);
+        evtimer_add(reload->check, &later);
     }
 }
 
@@ -88,7 +88,7 @@ static void finish_loading(ir_reload_t *reload) {
     reload->made = NULL;
     if (reload->old != NULL) {
         reload->state = IR_RELOAD_RETIRING;
-        look_at_old(reload);
+        check_old(reload);
     }
 }
 
@@ -112,10 +112,10 @@ static void on_done(evutil_socket_t fd, short what, void *context) {
     advance(reload);
 }
 
-static void on_look(evutil_socket_t fd, short what, void *context) {
+static void on_check(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
-    look_at_old(context);
+    check_old(context);
 }
 
 /* ---- functions for the owner ---- */
@@ -132,8 +132,8 @@ ir_status_t ir_reload_open(struct event_base *base, const ir_reload_work_t *work
     made->done = made->done_fd >= 0
                      ? event_new(base, made->done_fd, EV_READ | EV_PERSIST, on_done, made)
                      : NULL;
-    made->look = evtimer_new(base, on_look, made);
-    if (made->done == NULL || made->look == NULL || event_add(made->done, NULL) != 0) {
+    made->check = evtimer_new(base, on_check, made);
+    if (made->done == NULL || made->check == NULL || event_add(made->done, NULL) != 0) {
         ir_reload_close(made);
         return ir_error_set(error, IR_ERR_MEMORY, "reload: out of memory or descriptors");
     }
@@ -162,8 +162,8 @@ void ir_reload_close(ir_reload_t *reload) {
     if (reload->done != NULL) {
         event_free(reload->done);
     }
-    if (reload->look != NULL) {
-        event_free(reload->look);
+    if (reload->check != NULL) {
+        event_free(reload->check);
     }
     if (reload->done_fd >= 0) {
         close(reload->done_fd);

@@ -33,7 +33,7 @@ static ir_status_t fail(ir_spool_t *spool, const char *what, ir_error_t *error) 
 }
 
 /* Finds the total size of all segments, and the highest number. */
-static void look(ir_spool_t *spool) {
+static void scan_folder(ir_spool_t *spool) {
     DIR *folder = opendir(spool->folder);
     spool->used = 0;
     for (struct dirent *each; folder != NULL && (each = readdir(folder)) != NULL;) {
@@ -77,7 +77,7 @@ ir_status_t ir_spool_open(const char *folder, int64_t limit, ir_spool_t **spool,
     made->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ir_status_t status = made->folder_fd >= 0 ? IR_OK : fail(made, "open", error);
     if (status == IR_OK) {
-        look(made);
+        scan_folder(made);
         status = begin_segment(made, error);
     }
     if (status != IR_OK) {
@@ -104,7 +104,7 @@ void ir_spool_close(ir_spool_t *spool) {
 
 bool ir_spool_has_room(ir_spool_t *spool) {
     if (spool->used + IR_ROW_BYTES_MAX > spool->limit) {
-        look(spool); /* segments may have been removed */
+        scan_folder(spool); /* segments may have been removed */
     }
     return spool->used + IR_ROW_BYTES_MAX <= spool->limit;
 }

@@ -59,7 +59,7 @@ def ask(broker, password, path):
         connection.close()
 
 
-def look(brokers, password, obstacles):
+def first_answer(brokers, password, obstacles):
     """Returns a line for each obstacle (what keeps the cluster from being empty). Asks the first broker that
     answers."""
     failures = []
@@ -110,10 +110,10 @@ def drained(brokers, password, seconds=0, obstacles=everything):
     """Waits until nothing keeps the cluster from being empty. Returns None, or the obstacles after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
-        found = look(brokers, password, obstacles)
+        found = first_answer(brokers, password, obstacles)
         if not found:
             time.sleep(APART_SECONDS)
-            found = look(brokers, password, obstacles)
+            found = first_answer(brokers, password, obstacles)
         if not found:
             return None
         if time.monotonic() > deadline:

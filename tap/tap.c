@@ -160,8 +160,10 @@ static ir_status_t listen_processed(tap_t *tap, ir_error_t *error) {
  * only rejections were requested. */
 static ir_status_t listen_rejected(tap_t *tap, ir_error_t *error) {
     static const char *const all[] = {""};
-    const ir_subscription_reader_t reader = {
-        .body_most = BODY_MOST, .look = look_at_letter, .message = take_rejected, .context = tap};
+    const ir_subscription_reader_t reader = {.body_most = BODY_MOST,
+                                             .on_headers = look_at_letter,
+                                             .message = take_rejected,
+                                             .context = tap};
     const ir_status_t status = add(tap, IR_EXCHANGE_REJECTED, all, 1, &reader, error);
     if (status == IR_ERR_AUTH && tap->options->show == IR_TAP_ALL) {
         ir_log(IR_LOG_WARN, IR_TEXT_TAP_BLIND);

@@ -74,7 +74,7 @@ void ir_denied_remove(ir_denied_t *denied, ir_view_t key) {
     pthread_mutex_unlock(&denied->lock);
 }
 
-ir_denial_t ir_denied_look(ir_denied_t *denied, ir_view_t key, ir_error_t *why) {
+ir_denial_t ir_denied_find(ir_denied_t *denied, ir_view_t key, ir_error_t *why) {
     if (denied->count == 0) {
         return IR_DENIAL_NONE;
     }

@@ -30,6 +30,6 @@ typedef enum ir_denial {
     IR_DENIAL_DUE     /* still denied, but the caller must now rehearse the key */
 } ir_denial_t;
 
-ir_denial_t ir_denied_look(ir_denied_t *denied, ir_view_t key, ir_error_t *why);
+ir_denial_t ir_denied_find(ir_denied_t *denied, ir_view_t key, ir_error_t *why);
 
 #endif

@@ -111,7 +111,7 @@ static ir_outcome_t control(void *context, ir_error_t *error) {
 static ir_outcome_t look_denied(ir_republish_t *republish, const ir_publication_t *publication,
                                 ir_error_t *error) {
     ir_error_t why;
-    const ir_denial_t denial = ir_denied_look(republish->denied, publication->routing_key, &why);
+    const ir_denial_t denial = ir_denied_find(republish->denied, publication->routing_key, &why);
     if (denial == IR_DENIAL_NONE) {
         return IR_OUTCOME_OK;
     }

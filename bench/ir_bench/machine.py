@@ -115,7 +115,7 @@ class Moment:
     generator: float
 
 
-def look(guest_seconds, generator_seconds):
+def read_clocks(guest_seconds, generator_seconds):
     """Reads the clocks. Both arguments are functions."""
     return Moment(time.monotonic(), read_stat(Path("/proc/stat").read_text()), kernel_seconds(), guest_seconds(),
                   generator_seconds())

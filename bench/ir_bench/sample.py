@@ -195,12 +195,12 @@ class Sample:
     def stretch(self, name, *guests):
         """Measures during the block (a stretch of the sample). Afterwards parts[name] holds the processor time by part.
         `guests` must have cpu_seconds()."""
-        before = self.look(guests)
+        before = self.read_clocks(guests)
         yield
-        self.parts[name] = machine.parts(before, self.look(guests), self.processors)
+        self.parts[name] = machine.parts(before, self.read_clocks(guests), self.processors)
 
-    def look(self, guests):
-        return machine.look(lambda: sum(each.cpu_seconds() for each in guests), self.generator.cpu_seconds)
+    def read_clocks(self, guests):
+        return machine.read_clocks(lambda: sum(each.cpu_seconds() for each in guests), self.generator.cpu_seconds)
 
     def keep(self, name, text):
         """Saves raw output in the sample's folder; never overwrites a file."""

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from ..lab import command, host
-from ..lab.finding import controller, look, mounted_root, program, root_user
+from ..lab.finding import controller, mounted_root, need, program, root_user
 from . import proof
 
 PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "ip", "ssh", "mke2fs", "cpio", "depmod")
@@ -26,7 +26,7 @@ def all_of(lab):
 
 
 def device(path, remedy, required=True):
-    return look(path, os.path.exists(path), "not there", remedy, required)
+    return need(path, os.path.exists(path), "not there", remedy, required)
 
 
 # ---- whether a guest starts ----
@@ -50,14 +50,14 @@ def starts(lab):
     """Findings for hardware virtualisation and emulation; one of the two must work."""
     kernel = kernel_at_hand(lab)
     if kernel is None:
-        return [look("a guest starts", False, "not tried: no kernel to boot yet", "ir-platform image kernel",
+        return [need("a guest starts", False, "not tried: no kernel to boot yet", "ir-platform image kernel",
                      required=False)]
     by_hardware = hardware(lab)
-    found = [look("a guest starts by hardware (kind kvm)", by_hardware.ok, by_hardware.reason,
+    found = [need("a guest starts by hardware (kind kvm)", by_hardware.ok, by_hardware.reason,
                   SWITCH_ON, required=False)]
     if not by_hardware.ok:
         emulated = proof.prove(kernel, "tcg")
-        found.append(look("a guest starts by emulation (kind qemu)", emulated.ok, emulated.reason,
+        found.append(need("a guest starts by emulation (kind qemu)", emulated.ok, emulated.reason,
                           "see the output of qemu-system-x86_64"))
     return found
 
@@ -66,35 +66,35 @@ def starts(lab):
 
 
 def vhost():
-    return look("/dev/vhost-net", os.path.exists("/dev/vhost-net"), "network.vhost = yes is not possible",
+    return need("/dev/vhost-net", os.path.exists("/dev/vhost-net"), "network.vhost = yes is not possible",
                 "modprobe vhost_net", required=False)
 
 
 def huge_pages():
     kinds = Path("/proc/filesystems").read_text(encoding="ascii").split()
-    return look("hugetlbfs", "hugetlbfs" in kinds, "memory.hugepages = static is not possible",
+    return need("hugetlbfs", "hugetlbfs" in kinds, "memory.hugepages = static is not possible",
                 "use a kernel with CONFIG_HUGETLBFS", required=False)
 
 
 def page_sharing():
-    return look("kernel samepage merging", host.KSM.exists(), "memory.ksm = yes is not possible",
+    return need("kernel samepage merging", host.KSM.exists(), "memory.ksm = yes is not possible",
                 "use a kernel with CONFIG_KSM", required=False)
 
 
 def iommu():
     groups = Path("/sys/kernel/iommu_groups")
     ok = groups.exists() and any(groups.iterdir()) and Path("/sys/bus/pci/drivers/vfio-pci").exists()
-    return look("IOMMU and VFIO (passthrough, sriov)", ok, "guests cannot get PCI devices",
+    return need("IOMMU and VFIO (passthrough, sriov)", ok, "guests cannot get PCI devices",
                 "switch VT-d or AMD-Vi on in the firmware, boot with intel_iommu=on, modprobe vfio-pci", required=False)
 
 
 def virtual_functions():
     totals = Path("/sys/bus/pci/devices").glob("*/sriov_totalvfs")
-    return look("a NIC with virtual functions (sriov)", any(int(each.read_text()) > 0 for each in totals),
+    return need("a NIC with virtual functions (sriov)", any(int(each.read_text()) > 0 for each in totals),
                 "no PCI device here has any", "use a NIC with SR-IOV, switched on in the firmware", required=False)
 
 
 def schema():
     name = "virt-xml-validate"
-    return look(f"program {name}", shutil.which(name) is not None, "domain.xml is checked by libvirt alone",
+    return need(f"program {name}", shutil.which(name) is not None, "domain.xml is checked by libvirt alone",
                 command.install("kvm"), required=False)

@@ -22,28 +22,28 @@ class Finding:
     required: bool = True
 
 
-def look(what, ok, reason, remedy, required=True):
+def need(what, ok, reason, remedy, required=True):
     """A Finding. Reason and remedy are kept only if the requirement is not met."""
     return Finding(what, True, required=required) if ok else Finding(what, False, reason, remedy, required)
 
 
 def root_user():
-    return look("root", os.geteuid() == 0, "not root; namespaces, bridges and cgroups need it", "run as root")
+    return need("root", os.geteuid() == 0, "not root; namespaces, bridges and cgroups need it", "run as root")
 
 
 def mounted_root():
     """Checks that / is a mount point. Otherwise unshare refuses to make a separate mount namespace."""
-    return look("the root is a mount point", "/" in mounts(), "/ is an ordinary folder, entered by chroot",
+    return need("the root is a mount point", "/" in mounts(), "/ is an ordinary folder, entered by chroot",
                 "mount --bind FOLDER FOLDER before chroot FOLDER")
 
 
 def program(name, group, required=True):
     """Checks that a program is installed. The remedy names the group of tools/install that has it."""
-    return look(f"program {name}", shutil.which(name) is not None, "not installed", command.install(group), required)
+    return need(f"program {name}", shutil.which(name) is not None, "not installed", command.install(group), required)
 
 
 def controller(name, required=False):
-    return look(f"cgroup controller {name}", cgroup.has(name), "not mounted; knobs that need it cannot be in effect",
+    return need(f"cgroup controller {name}", cgroup.has(name), "not mounted; knobs that need it cannot be in effect",
                 cgroup.remedy(name), required)
 
 
@@ -54,9 +54,9 @@ def veth():
     name = f"irc{os.getpid() % 10**8}"
     done = command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}b"], good=None)
     command.run(["ip", "link", "delete", name], good=None)
-    return look("veth and bridge", done.status == 0, done.err.strip(), "modprobe veth bridge")
+    return need("veth and bridge", done.status == 0, done.err.strip(), "modprobe veth bridge")
 
 
 def overlay(otherwise, required=True):
     there = "overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split()
-    return look("overlay filesystem", there, "not in this kernel", f"modprobe overlay; {otherwise}", required)
+    return need("overlay filesystem", there, "not in this kernel", f"modprobe overlay; {otherwise}", required)

@@ -29,7 +29,7 @@ import atomic
 
 from . import command, debian, release
 from .errors import LabError
-from .finding import look
+from .finding import need
 from .image import FOREIGN, find_foreign
 from .places import PLATFORMS, PROJECT, locked
 
@@ -74,9 +74,9 @@ def build_for(suite):
 def find_programs():
     """A finding for `check`: whether the programs exist."""
     try:
-        return look("the project's programs", bool(program_folder()), "", "")
+        return need("the project's programs", bool(program_folder()), "", "")
     except LabError:
-        return look("the project's programs", False, "not built", "make build")
+        return need("the project's programs", False, "not built", "make build")
 
 
 def registry_file():

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from ..lab import command
-from ..lab.finding import controller, look, mounted_root, overlay, program, root_user, veth
+from ..lab.finding import controller, mounted_root, need, overlay, program, root_user, veth
 
 
 def all_of():
@@ -15,13 +15,13 @@ def all_of():
 
 
 def user_namespaces():
-    return look("user namespaces (kind unprivileged)", Path("/proc/self/ns/user").exists(), "not in this kernel",
+    return need("user namespaces (kind unprivileged)", Path("/proc/self/ns/user").exists(), "not in this kernel",
                 "use a kernel with CONFIG_USER_NS", required=False)
 
 
 def criu():
     if shutil.which("criu") is None:
-        return look("criu (verb migrate)", False, "not installed", "apt-get install criu", required=False)
+        return need("criu (verb migrate)", False, "not installed", "apt-get install criu", required=False)
     done = command.run(["criu", "check"], good=None)
     told = (done.out + done.err).strip().splitlines() or ["criu check fails"]
-    return look("criu (verb migrate)", done.status == 0, told[-1], "use a kernel that criu knows", required=False)
+    return need("criu (verb migrate)", done.status == 0, told[-1], "use a kernel that criu knows", required=False)

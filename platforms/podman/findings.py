@@ -1,7 +1,7 @@
 """Checks what Podman's containers need on a host, one requirement after another."""
 
 from ..lab import command
-from ..lab.finding import controller, look, mounted_root, overlay, program, root_user, veth
+from ..lab.finding import controller, mounted_root, need, overlay, program, root_user, veth
 from . import engine
 
 
@@ -14,4 +14,4 @@ def all_of():
 
 def runtime():
     names = " or ".join(engine.RUNTIMES)
-    return look(f"program {names}", engine.runtime() is not None, "not installed", command.install("podman"))
+    return need(f"program {names}", engine.runtime() is not None, "not installed", command.install("podman"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..lab import command
 from ..lab.errors import LabError, Unsupported
-from ..lab.finding import look, program, root_user
+from ..lab.finding import need, program, root_user
 from . import disk, xl
 
 PROGRAMS = ("xl", "xentop", "xenstore-read", "xenstore-write", "qemu-img", "losetup", "ip", "tc", "ssh", "mke2fs",
@@ -29,26 +29,26 @@ def read(path):
 
 def find_dom0():
     if "control_d" in read("/proc/xen/capabilities"):
-        return look("Xen dom0", True, "", "")
+        return need("Xen dom0", True, "", "")
     if read("/sys/hypervisor/type") != "xen":
-        return look("Xen dom0", False, "this kernel does not run under Xen", BOOT_XEN)
+        return need("Xen dom0", False, "this kernel does not run under Xen", BOOT_XEN)
     if not os.path.exists("/proc/xen/capabilities"):
-        return look("Xen dom0", False, "xenfs is not mounted", "mount -t xenfs xenfs /proc/xen")
-    return look("Xen dom0", False, "this is a guest of Xen, not dom0", "run this on the host that starts the guests")
+        return need("Xen dom0", False, "xenfs is not mounted", "mount -t xenfs xenfs /proc/xen")
+    return need("Xen dom0", False, "this is a guest of Xen, not dom0", "run this on the host that starts the guests")
 
 
 def find_toolstack():
     remedy = "start xenstored and xenconsoled: service xen start (modules xen-privcmd, xen-evtchn, xen-gntdev)"
     try:
         xl.said("list")
-        return look("toolstack", "xen_version" in xl.info(), "xl info prints no version", remedy)
+        return need("toolstack", "xen_version" in xl.info(), "xl info prints no version", remedy)
     except LabError as error:
-        return look("toolstack", False, str(error).splitlines()[0], remedy)
+        return need("toolstack", False, str(error).splitlines()[0], remedy)
 
 
 def find_modules():
     missing = [name for name in MODULES if not os.path.isdir(f"/sys/module/{name}") and not loadable(name)]
-    return look("kernel modules", not missing, f"this kernel has no {', '.join(missing)}",
+    return need("kernel modules", not missing, f"this kernel has no {', '.join(missing)}",
                 "run dom0 on linux-image-amd64; the cloud kernel has no back ends")
 
 
@@ -59,25 +59,25 @@ def loadable(name):
 
 def find_device_model():
     there = any(os.access(each, os.X_OK) for each in DEVICE_MODELS)
-    return look("device model", there, "qemu for Xen is missing; qcow2 disks and HVM guests need it", command.install("xen"))
+    return need("device model", there, "qemu for Xen is missing; qcow2 disks and HVM guests need it", command.install("xen"))
 
 
 def find_namespace(netns):
     """Checks that the lab uses the host's own network namespace: Xen's network interfaces always appear there."""
-    return look("network namespace", not netns, "Xen's interfaces appear only in the host's own network namespace",
+    return need("network namespace", not netns, "Xen's interfaces appear only in the host's own network namespace",
                 "do not use --netns and IR_LAB_NETNS")
 
 
 def find_hvm():
-    return look("HVM and PVH", "hvm" in capabilities(), "the CPU has no virtualization, or it is off: only PV guests can run",
+    return need("HVM and PVH", "hvm" in capabilities(), "the CPU has no virtualization, or it is off: only PV guests can run",
                 "switch VT-x or AMD-V on in the firmware", required=False)
 
 
 def find_passthrough():
     if not any("directio" in each for each in capabilities()):
-        return look("PCI passthrough", False, "the hypervisor has no IOMMU",
+        return need("PCI passthrough", False, "the hypervisor has no IOMMU",
                     "switch VT-d or AMD-Vi on in the firmware; iommu=1 on Xen's command line", required=False)
-    return look("PCI passthrough", os.path.isdir("/sys/bus/pci/drivers/pciback"), "xen-pciback is not loaded",
+    return need("PCI passthrough", os.path.isdir("/sys/bus/pci/drivers/pciback"), "xen-pciback is not loaded",
                 "modprobe xen-pciback", required=False)
 
 
@@ -85,9 +85,9 @@ def find_volumes():
     remedy = f"set {disk.GROUP} to a volume group (vgs) to use root volume"
     try:
         disk.require_group()
-        return look("LVM volumes", True, "", "", required=False)
+        return need("LVM volumes", True, "", "", required=False)
     except LabError as error:
-        return look("LVM volumes", False, str(error).splitlines()[0], remedy, required=False)
+        return need("LVM volumes", False, str(error).splitlines()[0], remedy, required=False)
 
 
 @functools.cache

@@ -51,8 +51,8 @@ def test_what_disturbs():
 
 
 def test_own_work_is_seen_in_proc_stat():
-    before = machine.look(lambda: 0, lambda: 0)
+    before = machine.read_clocks(lambda: 0, lambda: 0)
     subprocess.run(["sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"], check=True)
-    used = machine.parts(before, machine.look(lambda: 0, lambda: 0), 1)
+    used = machine.parts(before, machine.read_clocks(lambda: 0, lambda: 0), 1)
     assert used["busy"] > 0.05
     assert used["other"] > 0.05

@@ -71,7 +71,7 @@ class Newcomer:
             self.check(f"make up shows how to send by {name}", True)
             self.paste(command.strip(), seconds=60)
 
-    def look(self, text):
+    def paste_queries(self, text):
         """Runs each command below "Look at it:". ir-tap and the last command run until they are stopped."""
         shown = text.partition("Look at it:\n")[2]
         listening = re.search(r"^# what is published again.*?\n(.*)", shown, re.M | re.S)
@@ -94,7 +94,7 @@ def river(one):
     text = one.follow("make up REGISTRY=gauges.ttl")
     one.send(text)
     time.sleep(2)
-    one.look(text)
+    one.paste_queries(text)
     one.check("secrets are the user's own", all(map(private, [ROOT / "river" / "mote-tokens", ROOT / "river" / "brokers" / "passwords"])))
     one.follow("make registry FILE=gauges.ttl")
     load(one)

@@ -90,7 +90,7 @@ def test_drained(pipeline, monitored, monkeypatch):
     """The old cluster may not be removed while messages wait, a worker holds messages, or a sender is still
     connected."""
     def await_line(text):
-        harness.wait_for(lambda: any(text in each for each in drained.look(monitored, "secret", drained.everything)), text)
+        harness.wait_for(lambda: any(text in each for each in drained.first_answer(monitored, "secret", drained.everything)), text)
 
     monkeypatch.setattr(drained, "CONSUMERS", ("guest",))
     pipeline.publish_body(b"[]", "ir.m")
@@ -112,7 +112,7 @@ def test_drained_passes_over_the_brokers_own_connections(front):
         return [each for each in drained.ask(one, password, drained.CONNECTIONS) if each.get("user") == drained.OWN]
 
     harness.wait_for(own, "its own connection to be listed")
-    assert not any(f"user {drained.OWN}:" in each for each in drained.look([one], password, drained.everything))
+    assert not any(f"user {drained.OWN}:" in each for each in drained.first_answer([one], password, drained.everything))
 
 
 @pytest.mark.parametrize("consumers, says", [("", "a listener for who reads"), ("consumers = 127.0.0.1:2", "old ")])

@@ -22,9 +22,9 @@ static void add(ir_denied_t *denied, unsigned number) {
     ir_denied_add(denied, ir_view_text(key), &why);
 }
 
-static ir_denial_t look(ir_denied_t *denied, const char *key) {
+static ir_denial_t find(ir_denied_t *denied, const char *key) {
     ir_error_t why;
-    return ir_denied_look(denied, ir_view_text(key), &why);
+    return ir_denied_find(denied, ir_view_text(key), &why);
 }
 
 static void only_what_was_added_is_found(void **state) {
@@ -34,14 +34,14 @@ static void only_what_was_added_is_found(void **state) {
     add(denied, 1);
     add(denied, 2);
     add(denied, 1);
-    assert_int_equal(ir_denied_look(denied, ir_view_text("csv.creek-1"), &why), IR_DENIAL_STANDS);
+    assert_int_equal(ir_denied_find(denied, ir_view_text("csv.creek-1"), &why), IR_DENIAL_STANDS);
     assert_string_equal(why.text, "no right to csv.creek-1");
-    assert_int_equal(look(denied, "csv.creek-10"), IR_DENIAL_NONE);
-    assert_int_equal(look(denied, "csv.creek"), IR_DENIAL_NONE);
+    assert_int_equal(find(denied, "csv.creek-10"), IR_DENIAL_NONE);
+    assert_int_equal(find(denied, "csv.creek"), IR_DENIAL_NONE);
     ir_denied_remove(denied, ir_view_text("csv.creek-1"));
     ir_denied_remove(denied, ir_view_text("csv.creek-1"));
-    assert_int_equal(look(denied, "csv.creek-1"), IR_DENIAL_NONE);
-    assert_int_equal(look(denied, "csv.creek-2"), IR_DENIAL_STANDS);
+    assert_int_equal(find(denied, "csv.creek-1"), IR_DENIAL_NONE);
+    assert_int_equal(find(denied, "csv.creek-2"), IR_DENIAL_STANDS);
     ir_denied_free(denied);
 }
 
@@ -53,9 +53,9 @@ static void the_one_asked_for_longest_ago_makes_room(void **state) {
     }
     add(denied, 0);
     add(denied, IR_DENIED_MAX);
-    assert_int_equal(look(denied, "csv.creek-0"), IR_DENIAL_STANDS);
-    assert_int_equal(look(denied, "csv.creek-1"), IR_DENIAL_NONE);
-    assert_int_equal(look(denied, "csv.creek-64"), IR_DENIAL_STANDS);
+    assert_int_equal(find(denied, "csv.creek-0"), IR_DENIAL_STANDS);
+    assert_int_equal(find(denied, "csv.creek-1"), IR_DENIAL_NONE);
+    assert_int_equal(find(denied, "csv.creek-64"), IR_DENIAL_STANDS);
     ir_denied_free(denied);
 }
 
@@ -65,8 +65,8 @@ static void it_is_asked_for_when_its_time_has_come(void **state) {
     ir_denied_t *later = ir_denied_new(LONG_NS);
     add(now, 1);
     add(later, 1);
-    assert_int_equal(look(now, "csv.creek-1"), IR_DENIAL_DUE);
-    assert_int_equal(look(later, "csv.creek-1"), IR_DENIAL_STANDS);
+    assert_int_equal(find(now, "csv.creek-1"), IR_DENIAL_DUE);
+    assert_int_equal(find(later, "csv.creek-1"), IR_DENIAL_STANDS);
     ir_denied_free(now);
     ir_denied_free(later);
 }

@@ -25,7 +25,7 @@ typedef struct ir_seen {
 
 static ir_seen_t seen;
 
-static void look(const ir_faults_t *faults, unsigned motes) {
+static void count_faults(const ir_faults_t *faults, unsigned motes) {
     memset(&seen, 0, sizeof seen);
     seen.motes = motes;
     seen.messages = (uint64_t)motes * BLOCKS * IR_FAULTS_BLOCK;
@@ -82,7 +82,7 @@ static void every_message_is_sent_once(void **state) {
     for (size_t i = 0; i < sizeof motes / sizeof motes[0]; i++) {
         for (size_t j = 0; j < sizeof shares / sizeof shares[0]; j++) {
             const double late = shares[j] > 0.5 ? 0.5 : shares[j];
-            look(&(ir_faults_t){.bursts = shares[j], .late = late}, motes[i]);
+            count_faults(&(ir_faults_t){.bursts = shares[j], .late = late}, motes[i]);
             assert_int_equal(times_sent(1), seen.messages);
         }
     }
@@ -96,7 +96,7 @@ static void shares_are_kept(void **state) {
                                 .unknown = 0.2,
                                 .skew = 0.3,
                                 .bursts = 0.25};
-    look(&faults, MOTES_MAX);
+    count_faults(&faults, MOTES_MAX);
     assert_true(share(IR_FAULT_DUPLICATE) > 0.09 && share(IR_FAULT_DUPLICATE) < 0.11);
     assert_true(share(IR_FAULT_LATE) > 0.14 && share(IR_FAULT_LATE) < 0.16);
     assert_true(share(IR_FAULT_MALFORMED) > 0.045 && share(IR_FAULT_MALFORMED) < 0.055);

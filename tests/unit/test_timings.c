@@ -98,7 +98,7 @@ static unsigned distinct(void *array, size_t count, size_t size,
     return found;
 }
 
-static void look(const ir_source_options_t *options, ir_seen_t *seen) {
+static void read_messages(const ir_source_options_t *options, ir_seen_t *seen) {
     ir_source_t source = sources_open(options);
     ir_arena_t *arena = ir_arena_new(4096);
     *seen = (ir_seen_t){.named = 0};
@@ -128,7 +128,7 @@ static void packs_say_what_they_are_to_say(void **state) {
     for (unsigned i = 0; i < 4; i++) {
         ir_source_options_t options = *sources[i % 2];
         options.format = i < 2 ? IR_PACK_JSON : IR_PACK_CBOR;
-        look(&options, &seen);
+        read_messages(&options, &seen);
         assert_in_range(seen.timings[IR_TIMING_ABSOLUTE], MESSAGES / 7, MESSAGES / 4);
         assert_in_range(seen.timings[IR_TIMING_RELATIVE], MESSAGES / 3, MESSAGES / 2);
         assert_in_range(seen.named, MESSAGES / 3, MESSAGES / 2);
@@ -163,7 +163,7 @@ static void repeated_readings_have_one_body_a_mote(void **state) {
     ir_source_options_t options = simulation;
     options.faults = (ir_faults_t){0};
     options.timings = (ir_timings_t){.clockless = 1, .repeated = 1};
-    look(&options, &seen);
+    read_messages(&options, &seen);
     assert_int_equal(distinct(seen.contents, MESSAGES, sizeof(ir_id_t), compare_ids),
                      options.simulate);
 }

@@ -45,7 +45,7 @@ static ir_status_t begin(ir_sparql_t *graph, char id[static ID_SIZE], ir_error_t
 }
 
 /* *done: the task has ended successfully. */
-static ir_status_t look(ir_sparql_t *graph, const char *id, bool *done, ir_error_t *error) {
+static ir_status_t poll_task(ir_sparql_t *graph, const char *id, bool *done, ir_error_t *error) {
     char url[URL_SIZE];
     const char *store = graph->uri.store;
     snprintf(url, sizeof url, "%.*s/$/tasks/%s", (int)origin_size(store), store, id);
@@ -78,7 +78,7 @@ ir_status_t ir_sparql_compact(void *store, ir_error_t *error) {
     while (status == IR_OK && !done) {
         ir_clock_sleep(wait_ns);
         wait_ns = wait_ns * 2 < LONGEST_WAIT_NS ? wait_ns * 2 : LONGEST_WAIT_NS;
-        status = look(graph, id, &done, error);
+        status = poll_task(graph, id, &done, error);
     }
     return status;
 }
