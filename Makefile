@@ -66,7 +66,7 @@ UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 # Helpers for several unit tests. One replaces malloc, so only tests that request it are linked with it.
 UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
-ALLOC_TESTS := $(shell grep -ls failing_alloc.h $(UNIT_SOURCES))
+ALLOC_TESTS := $(shell grep -lsE 'failing_(alloc|source)\.h' $(UNIT_SOURCES))
 SOURCE_TESTS := $(shell grep -ls unit/sources.h $(UNIT_SOURCES))
 MEMORY_TESTS := $(shell grep -ls unit/memory_transport.h $(UNIT_SOURCES))
 # Prints all metrics, for the reference.

@@ -6,29 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ir_bench import ROOT
-from ir_bench.needs import PYTHON
+from ir_bench import ROOT, needs
 
 
 def install(*groups):
     """`groups`: groups of tools/install."""
-    run([ROOT / "tools" / "install", *groups])
+    if faults := needs.install(groups):
+        raise SystemExit("\n".join(faults))
 
 
 def prepare(*groups):
     """`groups`: groups of tools/install, in addition to those of `make run`."""
     install("build", "run", *groups)
-    run(["make", "-s", "-C", ROOT, "MODE=release", "build", "benches"])
+    subprocess.run(["make", "-s", "-C", ROOT, "MODE=release", "build", "benches"], check=True, stdout=sys.stderr)
 
 
 def with_packages(*modules):
     """Starts the program again with the tests' Python, if this one lacks a module."""
-    if Path(sys.executable) != PYTHON and not all(importlib.util.find_spec(module) for module in modules):
+    if Path(sys.executable) != needs.PYTHON and not all(importlib.util.find_spec(module) for module in modules):
         install("test")
-        os.execv(PYTHON, [PYTHON, *sys.argv])
-
-
-def run(argv):
-    done = subprocess.run(argv, check=False, stdout=sys.stderr)
-    if done.returncode != 0:
-        raise SystemExit(done.returncode)
+        os.execv(needs.PYTHON, [needs.PYTHON, *sys.argv])

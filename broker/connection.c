@@ -272,36 +272,51 @@ ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start
     return status;
 }
 
-ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *error) {
+typedef ir_status_t (*target_fn)(const ir_broker_address_t *target, void *context,
+                                 ir_error_t *error);
+
+/* Calls `take` for the parsed address of each URI; NULL: only parses them. */
+static ir_status_t each_target(const ir_broker_options_t *options, target_fn take, void *context,
+                               ir_error_t *error) {
     const size_t count = count_uris(options->uri);
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < count && status == IR_OK; i++) {
         char *text = copy_uri(options->uri, i);
         ir_broker_address_t target = {.place = ""};
         status = parse_target(options, i, text, &target, error);
+        if (status == IR_OK && take != NULL) {
+            status = take(&target, context, error);
+        }
         free(text);
     }
     return status;
 }
 
+ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *error) {
+    return each_target(options, NULL, NULL, error);
+}
+
+typedef struct common_user {
+    char *name; /* IR_BROKER_USER_SIZE bytes */
+    bool known;
+} common_user_t;
+
+static ir_status_t compare_user(const ir_broker_address_t *target, void *context,
+                                ir_error_t *error) {
+    common_user_t *user = context;
+    const char *found = target->info.user != NULL ? target->info.user : "";
+    if (user->known && strcmp(user->name, found) != 0) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "the broker's addresses name different users: use one for all");
+    }
+    snprintf(user->name, IR_BROKER_USER_SIZE, "%s", found);
+    user->known = true;
+    return IR_OK;
+}
+
 ir_status_t ir_broker_user(const ir_broker_options_t *options,
                            char user[static IR_BROKER_USER_SIZE], ir_error_t *error) {
-    const size_t count = count_uris(options->uri);
-    ir_status_t status = IR_OK;
-    for (size_t i = 0; i < count && status == IR_OK; i++) {
-        char *text = copy_uri(options->uri, i);
-        ir_broker_address_t target = {.place = ""};
-        status = parse_target(options, i, text, &target, error);
-        const char *found = status == IR_OK && target.info.user != NULL ? target.info.user : "";
-        if (status == IR_OK && i == 0) {
-            snprintf(user, IR_BROKER_USER_SIZE, "%s", found);
-        } else if (status == IR_OK && strcmp(user, found) != 0) {
-            status = ir_error_set(error, IR_ERR_USAGE,
-                                  "the broker's addresses name different users: use one for all");
-        }
-        free(text);
-    }
-    return status;
+    return each_target(options, compare_user, &(common_user_t){.name = user}, error);
 }
 
 ir_status_t ir_broker_host(const ir_broker_options_t *options,

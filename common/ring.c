@@ -1,6 +1,7 @@
 #include "common/ring.h"
 
 #include "common/clock.h"
+#include "common/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -30,12 +31,7 @@ ir_ring_t *ir_ring_new(size_t capacity, bool with_eventfd) {
         free(ring);
         return NULL;
     }
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&ring->lock, NULL);
-    pthread_cond_init(&ring->pushed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    ir_thread_init_condition(&ring->lock, &ring->pushed);
     ring->capacity = capacity;
     return ring;
 }

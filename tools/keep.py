@@ -9,7 +9,6 @@ credentials, options and ports, the ledgers of loads, and the brokers' definitio
 saved.
 """
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -17,8 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import servers  # puts ingest/ on the module path
-import guard
+import servers
 import stack
 import variables
 from river import River
@@ -133,16 +131,5 @@ def restore(environment):
         say("restore", "make up continues with it")
 
 
-VERBS = {"backup": backup, "restore": restore}
-
-
-def main():
-    servers.stop_on_signals()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=VERBS)
-    verb = parser.parse_args().verb
-    guard.run(verb, lambda: VERBS[verb](os.environ))
-
-
 if __name__ == "__main__":
-    main()
+    stack.run_verb(__doc__, {"backup": backup, "restore": restore})

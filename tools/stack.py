@@ -9,6 +9,7 @@
 role are defined here and in the classes of servers/, cluster.py and programs.py.
 """
 
+import argparse
 import fcntl
 import itertools
 import os
@@ -38,6 +39,15 @@ READY_SECONDS = 60
 
 class StackError(guard.Fault):
     """The stack cannot continue; the text is for the user who started it."""
+
+
+def run_verb(description, verbs):
+    """The whole of a program whose argument is a verb: {verb: function of the environment}."""
+    servers.stop_on_signals()
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=verbs)
+    verb = parser.parse_args().verb
+    guard.run(verb, lambda: verbs[verb](os.environ))
 
 
 class Claim:

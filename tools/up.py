@@ -6,7 +6,6 @@
     python3 tools/up.py registry    makes FILE= the registry of the running stack; returns when all programs have read it
 """
 
-import argparse
 import errno
 import ipaddress
 import json
@@ -16,7 +15,6 @@ import tempfile
 from pathlib import Path
 
 import cluster
-import guard
 import load
 import programs
 import ready_commands
@@ -206,16 +204,5 @@ def registry(environment):
                     f"it; new tokens are in {show(river.mote_tokens)}")
 
 
-VERBS = {"up": up, "down": down, "registry": registry}
-
-
-def main():
-    servers.stop_on_signals()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=VERBS)
-    verb = parser.parse_args().verb
-    guard.run(verb, lambda: VERBS[verb](os.environ))
-
-
 if __name__ == "__main__":
-    main()
+    stack.run_verb(__doc__, {"up": up, "down": down, "registry": registry})

@@ -200,7 +200,7 @@ static void log_news(const ir_policy_watch_t *watch, ir_status_t status, const i
 }
 
 /* If the query fails, the last answer stays valid. */
-static void look(ir_policy_watch_t *watch) {
+static void ask(ir_policy_watch_t *watch) {
     ir_buffer_t reasons;
     ir_buffer_init(&reasons);
     ir_policy_verdict_t verdict = {0};
@@ -235,7 +235,7 @@ static bool wait_for_next(ir_policy_watch_t *watch) {
 static void *run(void *argument) {
     ir_policy_watch_t *watch = argument;
     do {
-        look(watch);
+        ask(watch);
     } while (wait_for_next(watch));
     return NULL;
 }
@@ -251,12 +251,7 @@ ir_status_t ir_policy_watch_start(const ir_worker_options_t *options, ir_policy_
     }
     made->options = options;
     ir_buffer_init(&made->reasons);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&made->lock, NULL);
-    pthread_cond_init(&made->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    ir_thread_init_condition(&made->lock, &made->changed);
     const int failed = ir_thread_start(&made->thread, run, made);
     if (failed != 0) {
         free(made);

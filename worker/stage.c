@@ -208,12 +208,7 @@ ir_status_t ir_stage_start(const ir_stage_work_t *work, const ir_stage_options_t
     }
     made->work = *work;
     made->options = *options;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&made->lock, NULL);
-    pthread_cond_init(&made->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    ir_thread_init_condition(&made->lock, &made->changed);
     ir_backoff_init(&made->backoff, options->backoff_first_ns, options->backoff_longest_ns);
     made->in = ir_ring_new(options->capacity, false);
     const int failed = made->in != NULL ? ir_thread_start(&made->thread, run, made) : ENOMEM;

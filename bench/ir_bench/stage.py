@@ -55,7 +55,7 @@ def peak_mib(pid):
     return None
 
 
-class Stage:
+class Stage(servers.Startable):
     """`documents` and `graph`: the names that `make run` uses, including "null". All files are below `directory`.
     `source`: what the generator sends."""
 
@@ -87,21 +87,15 @@ class Stage:
 
     # ---- starting and stopping ----
 
-    def __enter__(self):
-        try:
-            for each in self.servers.values():
-                each.begin()
-            for each in self.servers.values():
-                each.await_ready()
-            call(BUILD / "ir-worker", "--declare", f"--amqp={self.broker.uri}")
-            call(BUILD / "ir-store", "init", *self.arguments())
-        except BaseException:
-            self.stop()
-            raise
-        return self
+    def begin(self):
+        for each in self.servers.values():
+            each.begin()
 
-    def __exit__(self, *_):
-        self.stop()
+    def await_ready(self):
+        for each in self.servers.values():
+            each.await_ready()
+        call(BUILD / "ir-worker", "--declare", f"--amqp={self.broker.uri}")
+        call(BUILD / "ir-store", "init", *self.arguments())
 
     def stop(self):
         for each in self.servers.values():

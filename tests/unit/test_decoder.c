@@ -121,13 +121,19 @@ static void motes_take_turns(void **state) {
     ir_decoder_stop(decoder);
 }
 
+/* With two bodies of the mote: one handed to the thread, one that waits. */
+static ir_decoder_t *start_with_one_handed(ir_account_t *account) {
+    ir_decoder_t *decoder = start();
+    assert_int_equal(add(decoder, account, BODY, "handed"), IR_OK);
+    assert_int_equal(add(decoder, account, BODY, "waits"), IR_OK);
+    ir_decoder_hand(decoder, ir_decoder_next(decoder));
+    return decoder;
+}
+
 static void who_waits_too_long(void **state) {
     (void)state;
-    ir_decoder_t *decoder = start();
     ir_account_t a = {.mote = "a"};
-    assert_int_equal(add(decoder, &a, BODY, "handed"), IR_OK);
-    assert_int_equal(add(decoder, &a, BODY, "waits"), IR_OK);
-    ir_decoder_hand(decoder, ir_decoder_next(decoder));
+    ir_decoder_t *decoder = start_with_one_handed(&a);
     assert_null(ir_decoder_overdue(decoder, 0));
     for (size_t left = 2; left > 0; left--) {
         ir_decoding_t *late = ir_decoder_overdue(decoder, INT64_MAX);
@@ -146,11 +152,8 @@ static void who_waits_too_long(void **state) {
 
 static void what_is_left_at_the_end(void **state) {
     (void)state;
-    ir_decoder_t *decoder = start();
     ir_account_t a = {.mote = "a"};
-    assert_int_equal(add(decoder, &a, BODY, "handed"), IR_OK);
-    assert_int_equal(add(decoder, &a, BODY, "waits"), IR_OK);
-    ir_decoder_hand(decoder, ir_decoder_next(decoder));
+    ir_decoder_t *decoder = start_with_one_handed(&a);
     ir_decoder_stop(decoder);
     ir_decoder_stop(NULL);
 }

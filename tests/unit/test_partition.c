@@ -19,8 +19,6 @@ typedef struct ir_scene {
     ir_error_t error;
 } ir_scene_t;
 
-static const ir_topology_t topology = {.partitions = 8, .queue_type = IR_QUEUE_QUORUM};
-
 static int set_up(void **state) {
     static ir_scene_t scene;
     memset(&scene, 0, sizeof scene);
@@ -54,7 +52,7 @@ static ir_partition_event_t hear_close(ir_scene_t *scene, int code) {
 
 static void take(ir_scene_t *scene) {
     assert_int_equal(
-        ir_partition_take(&scene->partition, scene->wire.connection, &topology, PREFETCH, 0),
+        ir_partition_take(&scene->partition, scene->wire.connection, &wire_topology, PREFETCH, 0),
         AMQP_STATUS_OK);
 }
 

@@ -4,7 +4,7 @@
 #include "common/clock.h"
 #include "loadgen/source/replay.h"
 #include "observation/senml/senml.h"
-#include "tests/unit/failing_alloc.h"
+#include "tests/unit/failing_source.h"
 #include "tests/unit/sources.h"
 
 #include <setjmp.h>
@@ -175,22 +175,9 @@ static void ids_are_those_of_the_decoder(void **state) {
 
 static void every_allocation_failing(void **state) {
     (void)state;
-    failing_alloc_required();
     sources_write_text(TWO);
-    for (unsigned nth = 1;; nth++) {
-        ir_source_t source = {0};
-        ir_error_t error;
-        const ir_source_options_t options = {.replay = sources_path, .repeat = 1};
-        failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
-        const ir_status_t status = ir_recording_open(&options, &source, &error);
-        if (!failing_alloc_disarm()) {
-            assert_int_equal(status, IR_OK);
-            ir_source_close(&source);
-            break;
-        }
-        assert_int_equal(status, IR_ERR_MEMORY);
-        assert_null(source.kind);
-    }
+    failing_source_open(ir_recording_open,
+                        &(ir_source_options_t){.replay = sources_path, .repeat = 1});
 }
 
 int main(void) {

@@ -6,7 +6,7 @@
 #include "loadgen/source/source_open.h"
 #include "observation/registry/registry.h"
 #include "observation/senml/senml.h"
-#include "tests/unit/failing_alloc.h"
+#include "tests/unit/failing_source.h"
 #include "tests/unit/sources.h"
 
 #include <setjmp.h>
@@ -350,20 +350,7 @@ static void registry_knows_every_sensor(void **state) {
 
 static void every_allocation_failing(void **state) {
     (void)state;
-    failing_alloc_required();
-    for (unsigned nth = 1;; nth++) {
-        ir_source_t source = {0};
-        ir_error_t error;
-        failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
-        const ir_status_t status = ir_source_open(&plain, &source, &error);
-        if (!failing_alloc_disarm()) {
-            assert_int_equal(status, IR_OK);
-            ir_source_close(&source);
-            break;
-        }
-        assert_int_equal(status, IR_ERR_MEMORY);
-        assert_null(source.kind);
-    }
+    failing_source_open(ir_source_open, &plain);
 }
 
 int main(void) {

@@ -23,14 +23,12 @@ typedef struct ir_scene {
     ir_watch_news_t news;
 } ir_scene_t;
 
-static const ir_topology_t topology = {.partitions = 8, .queue_type = IR_QUEUE_QUORUM};
-
 static int set_up(void **state) {
     static ir_scene_t scene;
     memset(&scene, 0, sizeof scene);
     scene.wire = wire_open();
     scene.now_ns = 100 * IR_SECOND_NS;
-    ir_watch_init(&scene.watch, &topology);
+    ir_watch_init(&scene.watch, &wire_topology);
     *state = &scene;
     return 0;
 }
@@ -62,7 +60,7 @@ static void turn(ir_scene_t *scene) {
 
 /* Opens the channel. This worker has all partitions from `first` on. */
 static void begin(ir_scene_t *scene, unsigned first) {
-    for (unsigned i = first; i < topology.partitions; i++) {
+    for (unsigned i = first; i < wire_topology.partitions; i++) {
         ir_partition_set_add(&scene->mine, i);
     }
     turn(scene);

@@ -4,6 +4,7 @@
 #define IR_TESTS_WIRE_H
 
 #include "broker/rabbitmq_c.h"
+#include "broker/topology.h"
 
 #include <stdint.h>
 #include <sys/socket.h>
@@ -13,6 +14,8 @@ typedef struct ir_wire {
     amqp_connection_state_t connection;
     int broker; /* the other end */
 } ir_wire_t;
+
+static const ir_topology_t wire_topology = {.partitions = 8, .queue_type = IR_QUEUE_QUORUM};
 
 static inline ir_wire_t wire_open(void) {
     int ends[2] = {-1, -1};
