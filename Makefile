@@ -125,8 +125,9 @@ FORMATS ?= jsonld,senml
 export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
 export REGISTRY DATA FRESH LISTEN FILE PACE TO COPIES FROM STORE
 PLATFORMS ?=
-# Platforms are the folders with a recipe; what each needs is the group of tools/install of its name. Bare metal needs nothing more.
-PLATFORM_GROUPS := $(filter-out bare,$(patsubst platforms/%/recipe.py,%,$(wildcard platforms/*/recipe.py)))
+# Platforms are the folders with a recipe. If a platform needs packages, they are the group of tools/install of its name.
+PLATFORM_NAMES := $(patsubst platforms/%/recipe.py,%,$(wildcard platforms/*/recipe.py))
+PLATFORM_GROUPS := $(patsubst platforms/%/host-packages,%,$(wildcard platforms/*/host-packages))
 comma := ,
 empty :=
 platform_groups = $(filter $(PLATFORM_GROUPS),$(subst :, ,$(subst $(comma), ,$(1))))
@@ -451,7 +452,7 @@ help:
 	@echo "                   DOCUMENTS=sqlite|mongodb|null  GRAPH=nquads|fuseki|oxigraph|virtuoso|null"
 	@echo "                   VIA=mix|amqp|mqtt|http  BROKERS=1|3|5|7  GATEWAYS=2  WORKERS=2"
 	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as possible)  MESSAGES=0 (stop after this many)"
-	@echo "                   PLATFORM=$(subst $(empty) ,|,bare $(PLATFORM_GROUPS))[:KIND] (kvm:qemu emulates)  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
+	@echo "                   PLATFORM=$(subst $(empty) ,|,$(PLATFORM_NAMES))[:KIND] (kvm:qemu emulates)  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
 	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
 	@echo "make up          a river of your own, kept in river/ and left running: REGISTRY=MY.ttl (several: A.ttl,B.ttl)"
 	@echo "                   DATA=DIR (instead of river/)  LISTEN=127.0.0.1 (address for motes)  FRESH=1 (empty it first)"

@@ -9,7 +9,7 @@
 
 /* X(symbol, key, words, flag): the key names the test in documents, in CSV and in SQLite's columns;
  * the words in reasons and explanations; `flag` is the RDF property of its flag
- * (observation/ontology.ttl). Another row needs another IR_SQLITE_SCHEMA. */
+ * (observation/ontology.ttl). SQLite's schema has another version with each row. */
 #define IR_QUALITY_TESTS(X)                                                    \
     X(GROSS_RANGE,    "gross_range",    "gross range",    "grossRangeFlag")    \
     X(CLIMATOLOGY,    "climatology",    "climatology",    "climatologyFlag")   \

@@ -8,6 +8,7 @@
 #include "annotation/quality/quality.h"
 #include "common/status.h"
 #include "observation/batch.h"
+#include "store/visit.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,13 +26,6 @@ typedef struct ir_documents_options {
                    * can only be read (each_raw, each_sensor, each_observation); any other store is
                    * refused */
 } ir_documents_options_t;
-
-/* The kinds of documents that ir_documents_each can walk. */
-typedef enum ir_document_kind {
-    IR_DOCUMENT_RAW,
-    IR_DOCUMENT_OBSERVATION,
-    IR_DOCUMENT_REVISION
-} ir_document_kind_t;
 
 typedef struct ir_documents_counts {
     uint64_t raw, raw_rejected, observations, revisions;

@@ -12,7 +12,7 @@
 #include "annotation/formats/format.h"
 #include "common/status.h"
 #include "observation/batch.h"
-#include "store/documents/documents.h"
+#include "store/visit.h"
 
 typedef struct ir_graph ir_graph_t;
 

@@ -400,7 +400,10 @@ SAME_PACKAGE = {"lxc-attach": "lxc-start", "xentop": "xl", "xenstore-write": "xe
 def test_what_is_missing_is_in_the_group_that_check_names(tmp_path):
     """For every program that a platform looks for, `check` names a group of tools/install, and this group has a row for
     the program."""
-    rows = [line.split() for line in (ROOT / "tools" / "install").read_text().splitlines() if len(line.split()) > 3]
+    lines = (ROOT / "tools" / "install").read_text().splitlines()
+    for path in (ROOT / "platforms").glob("*/host-packages"):
+        lines += [f"{path.parent.name} {line}" for line in path.read_text().splitlines()]
+    rows = [line.split() for line in lines if len(line.split()) > 3]
     table = {(row[0], name) for row in rows for name in row[1:3]}
     environment = {"PATH": str(tmp_path), "HOME": str(tmp_path), "IR_LAB": str(tmp_path / "lab")}
     script = "import shutil, sys; shutil.which = lambda *_: None; from platforms.lab import cli; cli.main(sys.argv[1:])"

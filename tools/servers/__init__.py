@@ -9,6 +9,8 @@ program ends, for whatever reason, each is stopped by the id of its process grou
 Only Python's standard library is used, because `make run` needs this module on machines without any other.
 """
 
+import importlib
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -38,12 +40,11 @@ from .process import (  # noqa: E402
     stop_on_signals,
     tail,
 )
-from .server import Server, Startable, http_request  # noqa: E402
+from .server import DOCUMENT_SERVERS, GRAPH_SERVERS, Server, Startable, http_request  # noqa: E402
 
-# The servers behind the stores, by the names that DOCUMENTS= and GRAPH= of `make run` take. The same name is the group
-# of tools/install that installs the server. Everything that differs between servers is in their classes.
-DOCUMENT_SERVERS = {"mongodb": MongoDB}
-GRAPH_SERVERS = {"fuseki": Fuseki, "oxigraph": Oxigraph, "virtuoso": Virtuoso}
+# A new server of a store needs only its file: its class enters itself into the tables.
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f".{module.name}", __name__)
 
 __all__ = [
     "DOCUMENT_SERVERS", "GRAPH_SERVERS", "HOST", "Fuseki", "MongoDB", "Oxigraph", "PortMapper", "Process", "RabbitMQ", "Server",

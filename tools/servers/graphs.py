@@ -41,7 +41,7 @@ class GraphServer(Server):
             return False
 
 
-class Fuseki(GraphServer):
+class Fuseki(GraphServer, graph="fuseki"):
     """Apache Jena's server over TDB2."""
 
     name = "fuseki"
@@ -72,7 +72,7 @@ class Fuseki(GraphServer):
         return [*java, "--port", self.port, *where, "--compact", "--update", "--tdb2", f"--loc={self.directory / 'data'}", "/ir"]
 
 
-class Oxigraph(GraphServer):
+class Oxigraph(GraphServer, graph="oxigraph"):
     name = "oxigraph"
 
     @property
@@ -143,7 +143,7 @@ MaxQueryExecutionTime = 0
 """
 
 
-class Virtuoso(GraphServer):
+class Virtuoso(GraphServer, graph="virtuoso"):
     name = "virtuoso"
     libraries = ("virtuoso-opensource-7-bin",)
     n_ports = 2

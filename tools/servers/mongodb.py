@@ -36,7 +36,7 @@ def _bson(document):
 DONE = b"\x01ok\0" + struct.pack("<d", 1.0)  # part of the answer to a command that succeeded
 
 
-class MongoDB(Server):
+class MongoDB(Server, documents="mongodb"):
     """A replica set of one member. With `user` and `password`, every client must log in.
 
     The few commands for its setup are encoded by hand here, so that no driver is needed.

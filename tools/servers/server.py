@@ -42,8 +42,22 @@ class Startable:
             raise
 
 
+DOCUMENT_SERVERS, GRAPH_SERVERS = {}, {}  # the servers behind the stores, by the names that DOCUMENTS= and GRAPH= take
+
+
 class Server(Startable):
-    """The base of all servers. A server can be stopped and started again; ports and data stay."""
+    """The base of all servers. A server can be stopped and started again; ports and data stay.
+
+    The server of a store has the argument `documents` or `graph`: the name that DOCUMENTS= or GRAPH= takes, which is also
+    the group of tools/install that installs the server.
+    """
+
+    def __init_subclass__(cls, documents=None, graph=None, **more):
+        super().__init_subclass__(**more)
+        if documents:
+            DOCUMENT_SERVERS[documents] = cls
+        if graph:
+            GRAPH_SERVERS[graph] = cls
 
     name = "server"
     host = HOST

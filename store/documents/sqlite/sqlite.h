@@ -27,8 +27,11 @@
 
 #include <sqlite3.h>
 
-/* Version 1 had ids of an older format (UUID version 5). */
-#define IR_SQLITE_SCHEMA 2
+/* Counts the changes of the tables. Each quality test has a column, so a new test is a change, too;
+ * for any other change, increase IR_SQLITE_LAYOUT. Version 1 had ids of an older format (UUID
+ * version 5). */
+#define IR_SQLITE_LAYOUT 2 /* with the first five tests */
+#define IR_SQLITE_SCHEMA (IR_SQLITE_LAYOUT + (int)IR_TEST_COUNT - 5)
 #define IR_SQLITE_APPLICATION 0x49526976 /* "IRiv" in PRAGMA application_id */
 
 /* The columns of the quality tests' flags, for a list that has begun: ", o.gross_range, …". */
