@@ -7,6 +7,7 @@
 #define FLAG_COLUMN(symbol, key, words, flag) " " key " INTEGER NOT NULL,"
 #define FLAG_COLUMNS IR_QUALITY_TESTS(FLAG_COLUMN)
 
+/* clang-format off */
 static const char tables_sql[] =
     "CREATE TABLE IF NOT EXISTS raw ("
     " id BLOB NOT NULL PRIMARY KEY, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
@@ -16,9 +17,8 @@ static const char tables_sql[] =
     " status TEXT NOT NULL, refusals TEXT);"
 
     "CREATE TABLE IF NOT EXISTS outcomes ("
-    " number INTEGER PRIMARY KEY, raw BLOB NOT NULL, at_ns INTEGER NOT NULL, status TEXT NOT "
-    "NULL,"
-    " refusals TEXT);"
+    " number INTEGER PRIMARY KEY, raw BLOB NOT NULL, at_ns INTEGER NOT NULL,"
+    " status TEXT NOT NULL, refusals TEXT);"
     "CREATE INDEX IF NOT EXISTS outcomes_raw ON outcomes (raw);"
 
     "CREATE TABLE IF NOT EXISTS sensors ("
@@ -33,10 +33,10 @@ static const char tables_sql[] =
     /* Values have no declared type, so that a boolean remains a boolean and -0.0 keeps its
      * sign. */
     "CREATE TABLE IF NOT EXISTS observations ("
-    " series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id BLOB NOT NULL, sensor INTEGER NOT "
-    "NULL,"
-    " raw BLOB NOT NULL, record INTEGER NOT NULL, value, source_value,"
-    " source_unit TEXT NOT NULL, sum, late INTEGER NOT NULL," FLAG_COLUMNS
+    " series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id BLOB NOT NULL,"
+    " sensor INTEGER NOT NULL, raw BLOB NOT NULL, record INTEGER NOT NULL, value, source_value,"
+    " source_unit TEXT NOT NULL, sum, late INTEGER NOT NULL,"
+    FLAG_COLUMNS
     " aggregate INTEGER NOT NULL,"
     " PRIMARY KEY (series, time_ns, id)) WITHOUT ROWID;"
 
@@ -46,6 +46,7 @@ static const char tables_sql[] =
     " test TEXT NOT NULL, previous INTEGER NOT NULL, flag INTEGER NOT NULL,"
     " aggregate INTEGER NOT NULL, supersedes BLOB) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS revisions_observation ON revisions (observation);";
+/* clang-format on */
 
 /* ---- identifying a file ---- */
 

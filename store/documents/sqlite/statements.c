@@ -6,6 +6,7 @@
 #define FLAG_VALUE(symbol, key, words, flag) ", ?"
 #define FLAG_VALUES IR_QUALITY_TESTS(FLAG_VALUE)
 
+/* clang-format off */
 static const char *const statements_sql[IR_SQL_COUNT] = {
     [IR_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [IR_SQL_COMMIT] = "COMMIT",
@@ -14,12 +15,14 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
     [IR_SQL_PUT_RAW] =
         "INSERT INTO raw (id, mote, routing_key, content_type, body, received_ns, name, sent_ns,"
         " status, refusals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    [IR_SQL_PUT_OUTCOME] = "INSERT INTO outcomes (raw, at_ns, status, refusals)"
-                           " SELECT raw, ?2, ?3, ?4 FROM newest_outcomes"
-                           " WHERE raw = ?1 AND (status IS NOT ?3 OR refusals IS NOT ?4)",
-    [IR_SQL_DROP] = "INSERT INTO outcomes (raw, at_ns, status, refusals)"
-                    " SELECT raw, ?2, 'dropped', refusals FROM newest_outcomes"
-                    " WHERE raw = ?1 AND status IN ('rejected', 'partly')",
+    [IR_SQL_PUT_OUTCOME] =
+        "INSERT INTO outcomes (raw, at_ns, status, refusals)"
+        " SELECT raw, ?2, ?3, ?4 FROM newest_outcomes"
+        " WHERE raw = ?1 AND (status IS NOT ?3 OR refusals IS NOT ?4)",
+    [IR_SQL_DROP] =
+        "INSERT INTO outcomes (raw, at_ns, status, refusals)"
+        " SELECT raw, ?2, 'dropped', refusals FROM newest_outcomes"
+        " WHERE raw = ?1 AND status IN ('rejected', 'partly')",
     [IR_SQL_PUT_OBSERVATION] =
         "INSERT INTO observations (series, time_ns, id, sensor, raw, record, value, source_value,"
         " source_unit, sum, late" FLAGS ", aggregate)"
@@ -42,14 +45,14 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
         " FROM (SELECT coalesce(max(id), 0) + 1 AS next FROM sensors)",
     [IR_SQL_ARRIVAL] = "SELECT received_ns, sent_ns FROM raw WHERE id = ?",
     [IR_SQL_RECENT] =
-        "SELECT o.id, o.raw, o.time_ns, o.value, o.source_value, o.source_unit" IR_SQLITE_FLAGS_OF_O
-        ", o.aggregate, o.record"
-        " FROM observations o JOIN sensors s ON s.id = o.sensor"
+        "SELECT o.id, o.raw, o.time_ns, o.value, o.source_value, o.source_unit"
+        IR_SQLITE_FLAGS_OF_O ", o.aggregate, o.record FROM observations o JOIN sensors s ON s.id = o.sensor"
         " WHERE o.series = (SELECT series FROM sensors WHERE name = ?1 LIMIT 1)"
         " AND o.time_ns < ?2 AND o.late = 0 AND s.unit = ?3 AND s.mote = ?5"
         " AND typeof(o.value) = 'real'"
         " ORDER BY o.time_ns DESC LIMIT ?4",
 };
+/* clang-format on */
 
 sqlite3_stmt *ir_sqlite_statement(ir_sqlite_t *store, ir_sqlite_sql_t sql) {
     sqlite3_stmt **statement = &store->statements[sql];
