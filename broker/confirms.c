@@ -1,5 +1,7 @@
 #include "broker/confirms.h"
 
+#include "common/invariant.h"
+
 #include <string.h>
 
 #define NONE 0
@@ -37,6 +39,7 @@ static uint16_t take_place(ir_confirms_t *confirms) {
 }
 
 void ir_confirms_publish(ir_confirms_t *confirms, size_t bytes, void *ticket) {
+    IR_INVARIANT(confirms->open < IR_CONFIRMS_WINDOW);
     const uint64_t tag = confirms->next++;
     const uint16_t place = take_place(confirms);
     uint16_t *head = head_of(confirms, tag);
@@ -66,6 +69,7 @@ static uint16_t *link_to(ir_confirms_t *confirms, uint64_t tag) {
 static void close_place(ir_confirms_t *confirms, uint16_t *link) {
     const uint16_t place = *link;
     ir_confirm_t *closed = at(confirms, place);
+    IR_INVARIANT(confirms->open > 0 && confirms->bytes >= closed->bytes);
     *link = closed->next;
     *(closed->older != NONE ? &at(confirms, closed->older)->newer : &confirms->oldest) =
         closed->newer;

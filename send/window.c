@@ -1,5 +1,7 @@
 #include "send/window.h"
 
+#include "common/invariant.h"
+
 #include <stdlib.h>
 
 struct ir_window {
@@ -50,6 +52,7 @@ bool ir_window_full(const ir_window_t *window) {
 }
 
 ir_open_t *ir_window_take(ir_window_t *window) {
+    IR_INVARIANT(window->n_spare > 0);
     ir_open_t *open = &window->places[window->spare[--window->n_spare]];
     open->used = true;
     ir_buffer_clear(&open->body);
@@ -57,6 +60,7 @@ ir_open_t *ir_window_take(ir_window_t *window) {
 }
 
 void ir_window_release(ir_window_t *window, ir_open_t *open) {
+    IR_INVARIANT(open->used && window->n_spare < window->capacity);
     open->used = false;
     window->spare[window->n_spare++] = (uint32_t)ir_window_place(window, open);
 }
