@@ -24,6 +24,17 @@
         "Larger messages are refused, not published; RabbitMQ 4 accepts 16 MiB.") \
     SETTING(DURATION, in heartbeat_ns, "heartbeat", 0, "TIME", NULL, 2e9, 600e9, "20s", \
         "AMQP heartbeat interval.")
+
+/* `initial`: the default; `peer`: who answers. */
+#define IR_TIMEOUT_SETTING(SETTING, member, initial, peer) \
+    SETTING(DURATION, member, "timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, initial, \
+        "Maximum time to wait for an answer from " peer ".")
+
+#define IR_TRUSTED_USERS_SETTING(SETTING, member) \
+    SETTING(TEXT, member, "trusted-users", 0, "LIST", NULL, 0, 0, "gateway,operator", \
+        "RabbitMQ users, separated by commas, whose header ir-arrival workers trust: those of " \
+        "gateways, and the one that replays dead letters. For other users the broker's stamp " \
+        "counts.")
 /* clang-format on */
 
 /* Filled by common/settings.h. The program's struct owns the texts. */

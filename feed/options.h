@@ -45,9 +45,7 @@
         "Exit if the target is away for this long; 0: never.") \
     GROUP(ir_send_settings_t, send, IR_SEND_SETTINGS) \
     GROUP(ir_broker_settings_t, broker, IR_BROKER_SETTINGS) \
-    SETTING(DURATION, timeout_ns, "timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, \
-        "30s", \
-        "Maximum time to wait for an answer from a server.") \
+    IR_TIMEOUT_SETTING(SETTING, timeout_ns, "30s", "a server") \
     IR_LOG_SETTINGS(SETTING, log_level) \
     IR_PROGRAM_SETTINGS(SETTING, core_dumps)
 /* clang-format on */

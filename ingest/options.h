@@ -67,8 +67,7 @@
     SETTING(DURATION, confirm_timeout_ns, "confirm-timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, \
         IR_HOUR, "10s", \
         "A request whose messages are not confirmed within this time gets 503.") \
-    SETTING(DURATION, timeout_ns, "timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s", \
-        "Maximum time to wait for an answer from the broker.") \
+    IR_TIMEOUT_SETTING(SETTING, timeout_ns, "10s", "the broker") \
     SETTING(DURATION, backoff_first_ns, "backoff-first", 0, "TIME", NULL, 0.001 * IR_SECOND, \
         60 * IR_SECOND, "100ms", \
         "First pause before the broker is tried again.") \

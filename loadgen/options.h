@@ -141,9 +141,7 @@
         IR_DAY, "1s", \
         "Time between two rows of series.csv.") \
     GROUP(ir_broker_settings_t, broker, IR_BROKER_SETTINGS) \
-    SETTING(DURATION, timeout_ns, "timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, \
-        "30s", \
-        "Maximum time to wait for an answer from the broker.") \
+    IR_TIMEOUT_SETTING(SETTING, timeout_ns, "30s", "the broker") \
     IR_LOG_SETTINGS(SETTING, log_level) \
     IR_PROGRAM_SETTINGS(SETTING, core_dumps)
 /* clang-format on */

@@ -14,9 +14,7 @@ typedef enum ir_tap_show { IR_TAP_ALL, IR_TAP_PROCESSED, IR_TAP_REJECTED } ir_ta
 /* clang-format off */
 #define IR_TAP_SETTINGS(SETTING, GROUP) \
     GROUP(ir_broker_settings_t, broker, IR_BROKER_SETTINGS) \
-    SETTING(DURATION, timeout_ns, "timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, \
-        "30s", \
-        "Maximum time to wait for an answer from the broker.") \
+    IR_TIMEOUT_SETTING(SETTING, timeout_ns, "30s", "the broker") \
     SETTING(CHOICE, show /* ir_tap_show_t */, "show", 0, "WORD", "all|processed|rejected", 0, 0, "all", \
         "Show published observations, refusals, or both.") \
     SETTING(TEXT, mote, "mote", 'm', "LIST", NULL, 0, 0, NULL, \

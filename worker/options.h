@@ -30,10 +30,7 @@
     SETTING(DURATION, management_interval_ns, "management-interval", 0, "TIME", NULL, \
         0.1 * IR_SECOND, IR_DAY, "30s", \
         "Interval of queries to the management interface.") \
-    SETTING(TEXT, trusted_users, "trusted-users", 0, "LIST", NULL, 0, 0, "gateway,operator", \
-        "RabbitMQ users, separated by commas, whose header ir-arrival is trusted: those of " \
-        "gateways, and the one that replays dead letters. For other users the broker's stamp " \
-        "counts.") \
+    IR_TRUSTED_USERS_SETTING(SETTING, trusted_users) \
     SETTING(INTEGER, partitions, "partitions", 'p', "N", NULL, 1, 256, "8", \
         "Number of queues for observations; the same for all workers.") \
     SETTING(CHOICE, queue_type /* ir_queue_type_t */, "queue-type", 0, "TYPE", "quorum|classic", 0, 0, "quorum", \
@@ -61,9 +58,7 @@
         "A batch is full when its message bodies have this size.") \
     SETTING(INTEGER, in_flight, "in-flight", 0, "N", NULL, 1, 64, "4", \
         "Maximum number of batches in progress.") \
-    SETTING(DURATION, timeout_ns, "timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, \
-        "30s", \
-        "Maximum time to wait for an answer from a broker or store.") \
+    IR_TIMEOUT_SETTING(SETTING, timeout_ns, "30s", "a broker or store") \
     SETTING(DURATION, backoff_first_ns, "backoff-first", 0, "TIME", NULL, 0.001 * IR_SECOND, \
         60 * IR_SECOND, "200ms", \
         "First pause before a store is tried again.") \

@@ -37,7 +37,7 @@ static void abandon(ir_worker_t *worker) {
 static void advance_phase(ir_worker_t *worker) {
     if (worker->phase == IR_PHASE_STARTING && ir_pipeline_started(worker->main_pipeline)) {
         worker->phase = IR_PHASE_RUNNING;
-        ir_log(IR_LOG_INFO, "stores are there; consuming");
+        ir_log(IR_LOG_INFO, "stores ready; consuming");
         ir_error_t error;
         const ir_status_t status = ir_intake_start(worker, &error);
         if (status != IR_OK) {

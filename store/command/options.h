@@ -16,9 +16,7 @@
     GROUP(ir_store_settings_t, stores, IR_STORE_SETTINGS) \
     GROUP(ir_format_settings_t, format, IR_FORMAT_SETTINGS) \
     IR_REGISTRY_SETTING(SETTING, registry, " init puts them into the graph store.") \
-    SETTING(DURATION, timeout_ns, "timeout", 0, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, \
-        "30s", \
-        "Maximum time to wait for an answer from a store.") \
+    IR_TIMEOUT_SETTING(SETTING, timeout_ns, "30s", "a store") \
     SETTING(FLAG, again, "again", 0, NULL, NULL, 0, 0, NULL, \
         "init: only stores that were set up before; a store that came back empty is refused.") \
     SETTING(TEXT, shards, "shards", 0, "SETS", NULL, 0, 0, NULL, \
@@ -94,9 +92,7 @@
         "reprocess: document store of an earlier release, to be converted into documents and " \
         "graph.") \
     GROUP(ir_broker_settings_t, broker, IR_BROKER_SETTINGS) \
-    SETTING(TEXT, trusted_users, "trusted-users", 0, "LIST", NULL, 0, 0, "gateway,operator", \
-        "Users of RabbitMQ, separated by commas, whose header ir-arrival the workers trust; " \
-        "rejected replay must log in as one of them.") \
+    IR_TRUSTED_USERS_SETTING(SETTING, trusted_users) \
     GROUP(ir_analysis_settings_t, analysis, IR_ANALYSIS_SETTINGS) \
     SETTING(INTEGER, series, "series", 0, "N", NULL, 1, 10000000, "50000", \
         "reprocess: number of series whose recent points are kept in memory.") \
