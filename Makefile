@@ -104,7 +104,7 @@ $(foreach m,$(MAINS),$(eval $(call program,$(m))))
 $(ALLOC_TESTS:tests/unit/%.c=$(BUILD)/tests/%): $(BUILD)/tests/unit/failing_alloc.o
 $(SOURCE_TESTS:tests/unit/%.c=$(BUILD)/tests/%): $(BUILD)/tests/unit/sources.o
 $(MEMORY_TESTS:tests/unit/%.c=$(BUILD)/tests/%): $(BUILD)/tests/unit/memory_transport.o
-$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(LIBRARY)
+$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/tests/unit/filter.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBRARIES) $(LDLIBS) -lcmocka -ldl -o $@
 
