@@ -6,14 +6,19 @@
 %% Small frames, messages and answers take many times their size on the heaps of its processes. A well-behaved client
 %% needs little heap. So this script ends the connections that need much.
 %%
-%% The bytes of large messages are not on a heap. A client may hold many of them until memory runs out. RabbitMQ then
-%% stops reading from all clients that publish, including the one that holds the memory, so it would never get it back.
-%% While that alarm lasts, this script ends the connection that holds most, one a second, as long as one holds more than a
-%% message of the largest size. No confirmed message is lost, because confirmed messages are not held there any more.
+%% The bytes of large messages are not on a heap. A client that publishes faster than its queue accepts may make RabbitMQ
+%% hold 400 messages, several GiB. A client that waits for confirms needs little: the project's programs leave 8 MiB
+%% unconfirmed. So this script also ends the connections with more than 256 MiB.
+%%
+%% Many clients may run out of memory together. RabbitMQ then stops reading from all clients that publish, including those
+%% that hold the memory, so it would never get it back. While that alarm lasts, this script ends the connection that holds
+%% most, one a second, as long as one holds more than a message of the largest size. No confirmed message is lost, because
+%% confirmed messages are not held there any more.
 spawn(fun() ->
     Kinds = [rabbit_reader, rabbit_mqtt_reader, rabbit_channel, rabbit_writer],
     Mebibyte = 1048576,
     Heap = 64 * Mebibyte,
+    Coming = 256 * Mebibyte,
     Kind = fun(Pid) -> element(1, proc_lib:translate_initial_call(Pid)) end,
     Short = fun() -> lists:keymember({resource_limit, memory, node()}, 1, rabbit_alarm:get_alarms()) end,
     OnHeap = fun(Pid) ->
@@ -24,6 +29,14 @@ spawn(fun() ->
             {binary, Binaries} -> OnHeap(Pid) + lists:sum([Bytes || {_, Bytes, _} <- lists:usort(Binaries)]);
             undefined -> 0
         end
+    end,
+    Consumes = fun(Channel) ->
+        lists:any(fun(Row) -> element(2, element(1, Row)) =:= Channel end, ets:tab2list(consumer_created))
+    end,
+    %% What a client publishes, not what a consumer has asked for.
+    Incoming = fun(Pid) ->
+        Bytes = case Kind(Pid) of rabbit_writer -> 0; _Other -> Whole(Pid) end,
+        case Bytes > Coming andalso Consumes(Pid) of true -> 0; false -> Bytes end
     end,
     %% Lets an idle process free memory first: it may still refer to memory that it no longer needs.
     Held = fun(Pid, Size, Most) ->
@@ -60,20 +73,25 @@ spawn(fun() ->
         rabbit_core_metrics:connection_closed(Pid),
         rabbit_event:notify(connection_closed, [{node, node()} | Infos])
     end,
-    EndAll = fun() -> lists:foreach(End, Above([Pid || Pid <- processes(), OnHeap(Pid) > Heap], OnHeap, Heap)) end,
+    EndAll = fun(processes) -> lists:foreach(End, Above([Pid || Pid <- processes(), OnHeap(Pid) > Heap], OnHeap, Heap));
+                (binary) -> lists:foreach(End, Above(processes(), Incoming, Coming))
+    end,
     EndLargest = fun() ->
         {ok, Message} = application:get_env(rabbit, max_message_size),
         lists:foreach(End, lists:sublist(Above(processes(), Whole, Message + Mebibyte), 1))
     end,
-    %% There may be 100,000 processes, so they are examined only if the total size of the heaps has grown. The calls
-    %% fail while RabbitMQ is stopped in a minority of the cluster.
-    Watch = fun Watch(Before) ->
-        timer:sleep(1000),
-        Grown = erlang:memory(processes) > Before + Heap,
-        _ = (catch Grown andalso EndAll()),
-        _ = (catch Short() andalso EndLargest()),
-        Now = erlang:memory(processes),
-        Watch(case Grown of true -> Now; false -> min(Before, Now) end)
+    %% There may be 100,000 processes, so they are looked at only if this kind of memory has grown. The calls may fail:
+    %% RabbitMQ may be stopped, in a minority of the cluster.
+    Look = fun({Memory, Most, Before}) ->
+        Grown = erlang:memory(Memory) > Before + Most,
+        _ = (catch Grown andalso EndAll(Memory)),
+        Now = erlang:memory(Memory),
+        {Memory, Most, case Grown of true -> Now; false -> min(Before, Now) end}
     end,
-    Watch(erlang:memory(processes))
+    Watch = fun Watch(Memories) ->
+        timer:sleep(1000),
+        _ = (catch Short() andalso EndLargest()),
+        Watch([Look(Each) || Each <- Memories])
+    end,
+    Watch([{Memory, Most, erlang:memory(Memory)} || {Memory, Most} <- [{processes, Heap}, {binary, Coming div 2}]])
 end).

@@ -200,6 +200,22 @@ def test_messages_that_never_end_do_not_block_others(front, pipeline, messages):
     assert "too much memory: user mote (127.0.0.1:" in log_of(node)
 
 
+def test_large_messages_that_are_not_awaited_do_not_fill_the_memory(front, pipeline):
+    """A sender without confirms is faster than the queue. RabbitMQ would hold 400 of its messages."""
+    size = 15 * 2**20
+    frames = beginning(GREEDY, size) + pika.frame.Body(1, bytes(FRAME_BYTES - 8)).marshal() * (size // (FRAME_BYTES - 8))
+    rest = size % (FRAME_BYTES - 8)
+    pipeline.worker()
+    pipeline.stop_workers()
+    with contextlib.closing(open_channel(front, GREEDY)) as opened:
+        pouring = threading.Thread(target=pour, args=[opened, frames + pika.frame.Body(1, bytes(rest)).marshal()], daemon=True)
+        pouring.start()
+        name = f"user {GREEDY} (127.0.0.1:{opened.getsockname()[1]} "
+        pouring.join(harness.WAIT_SECONDS)
+        assert not pouring.is_alive(), "a connection that nobody ends"
+    harness.wait_for(lambda: f"too much memory: {name}" in log_of(front.cluster.members[0]), "its name in the log")
+
+
 def log_of(node):
     return "".join(path.read_text(errors="replace") for path in (node.directory / "log").glob("*.log"))
 
