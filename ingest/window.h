@@ -103,8 +103,8 @@ ir_outlet_window_message_t *ir_outlet_window_excess(const ir_outlet_window_t *wi
  * answered. Walks the newest messages. */
 bool ir_outlet_window_all_silent(const ir_outlet_window_t *window, int64_t before_ns);
 
-/* Counts the connection's messages that were left behind: the broker has answered for others sent
- * well after them. Counts up to `most`. Walks those messages. */
+/* Returns how many open messages of the connection were overtaken: the broker has answered for
+ * others that were sent well after them. Stops counting at `most`. Walks the counted messages. */
 size_t ir_outlet_window_left_behind(const ir_outlet_window_t *window, const void *connection,
                                     size_t most);
 

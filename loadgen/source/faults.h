@@ -39,9 +39,9 @@ typedef struct ir_faults {
 
 #define IR_FAULTS_SHARE_MAX 0.5 /* limit for the shares of duplicates and of late messages */
 
-/* The shares of messages with relative times and without a time, together at most 1; the share of
- * these two kinds that has a name from the sender; the share of the clockless messages that repeat
- * another one's body. */
+/* Shares of the messages. Relative times and no times together make at most 1. `named` is the share
+ * of these two kinds that has a name from the sender. `repeated` is the share of messages without a
+ * time that repeat another one's body. */
 typedef struct ir_timings {
     double relative, clockless, named, repeated;
 } ir_timings_t;

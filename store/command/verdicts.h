@@ -1,10 +1,9 @@
 /* Checks the quality verdicts of stored series again, as if everything that is stored now had
  * arrived in the order of its time. A flag that differs from the newest verdict (newest.h) is
- * written as a revision that supersedes that verdict; nothing is overwritten. As in workers, no
- * revision is needed for a spike or flat-line flag that was left at "not evaluated" because only
- * later points decide it, if the decision is "good".
- * Stored revisions of what is checked are written to the graph, which may lack them after a
- * restore. One thread. */
+ * written as a revision that supersedes that verdict; nothing is overwritten. Some spike and
+ * flat-line flags stay "not evaluated" until later points decide them. If the decision is "good",
+ * no revision is written, as in workers. Stored revisions of what is checked are written to the
+ * graph, which may lack them after a restore. One thread. */
 #ifndef IR_STORE_COMMAND_VERDICTS_H
 #define IR_STORE_COMMAND_VERDICTS_H
 
