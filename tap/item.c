@@ -62,6 +62,10 @@ static void read_jsonld(const json_t *from, ir_item_t *item) {
     put_segment(item->property, json_object_get(from, "observedProperty"));
     put_json(item->value, json_object_get(from, "hasSimpleResult"));
     put_segment(item->quality, json_object_get(from, "dqv:hasQualityAnnotation"));
+    char *hyphen = strchr(item->quality, '-'); /* of ir:not-evaluated */
+    if (hyphen != NULL) {
+        *hyphen = '_';
+    }
 }
 
 static void read_sensorthings(const json_t *from, ir_item_t *item) {
