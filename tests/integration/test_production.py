@@ -142,7 +142,7 @@ class Load:
         passwords = harness.cluster.definitions.read_passwords(f"{secrets}/passwords")
         argv = [BUILD / "ir-loadgen", *self.source, f"--target=https://{V4.outside}:443", f"--ca={secrets}/certificates/ca.pem",
                 f"--mote-tokens={secrets}/mote-tokens", f"--rate={RATE}", "--duration=30min", f"--out={self.folder}",
-                "--formats=senml", "--drain-timeout=120s"]
+                "--formats=senml", "--drain-timeout=10min", "--retry-for=10min"]
         env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{passwords['loadgen']}@{V4.servers['one']}:5674"}
         self.log_path = river.shared.parent / f"load-{name}.log"
         self.log = open(self.log_path, "wb")
