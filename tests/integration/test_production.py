@@ -156,7 +156,7 @@ class Load:
         progress."""
         self.assert_alive()
         self.process.terminate()
-        self.process.wait(300)
+        self.process.wait(700)
         self.log.close()
         self.river.ledgers.append(self.folder / "ledger.txt")
         return json.loads((self.folder / "summary.json").read_text())
