@@ -68,8 +68,12 @@ class Motes(load.Load):
         self.call("ir-store", "compact", f"--graph={self.description['graph']}")
 
     def end(self, seconds, most_seconds):
-        """Ends the load when nothing is in progress. The generator has `seconds` to end on its own, because all its
-        messages came back. After that it is stopped, which may take `most_seconds`. Returns its summary."""
+        """Ends the load when the watch sees nothing in progress. The generator has `seconds` to end on its own, because
+        all its messages came back. If it does not, it has `seconds` more after the brokers hold nothing: they hold the
+        messages of a lost connection until they notice the loss, and the watch does not see those. After that it is
+        stopped, which may take `most_seconds`. Returns its summary."""
+        if seconds and self.process.wait(seconds) is None:
+            self.waiting(most_seconds)
         if self.process.wait(seconds) is None:
             self.process.send(signal.SIGTERM)
             self.process.wait(most_seconds)

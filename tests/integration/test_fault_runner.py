@@ -14,7 +14,7 @@ from harness import programs, servers
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
-from faults import places, plan, poisons, verdict, watch  # noqa: E402
+from faults import motes, places, plan, poisons, verdict, watch  # noqa: E402
 from faults.kinds import TABLE  # noqa: E402
 
 PYTHON = "/usr/bin/python3"  # with Debian's packages
@@ -78,6 +78,34 @@ def test_resends_of_all_rounds_since_the_last_comparison_count():
     rounds = [(SENT, False), (SENT, True), (SENT, False)]
     assert verdict.judge_stores({**GOOD, "again": 6}, rounds) == []
     assert len(verdict.judge_stores({**GOOD, "again": 7}, rounds)) == 1
+
+
+class LateLoad:
+    """A load whose last messages a broker still holds for a worker that was cut off."""
+
+    def __init__(self):
+        self.process, self.held, self.calls = self, True, []
+
+    def wait(self, seconds):
+        self.calls.append("wait")
+        return None if self.held else 0
+
+    def waiting(self, seconds):
+        self.held = False
+
+    def send(self, number):
+        self.calls.append("interrupt")
+
+    def stop(self):
+        pass
+
+    def summary(self):
+        return self.calls
+
+
+@pytest.mark.parametrize("seconds, calls", [(10, ["wait", "wait"]), (0, ["wait", "interrupt", "wait"])])
+def test_a_load_has_time_for_messages_that_the_watch_does_not_see(seconds, calls):
+    assert motes.Motes.end(LateLoad(), seconds, 120) == calls
 
 
 class Sleeper(programs.Program):
