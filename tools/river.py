@@ -115,9 +115,7 @@ class River:
 
     def take_registry(self, variable, text):
         """Makes these files the registry. Returns the names of the files that are no longer in it."""
-        files = registry_files(variable, text)
-        if not programs.registered(PROGRAMS, files):
-            raise UsageError(f"{variable}={text}: it describes no sensor")
+        files = registry_of(variable, text)
         before = {each.name for each in self.registry.glob("*.ttl")}
         beside = self.registry.with_suffix(".new")
         shutil.rmtree(beside, ignore_errors=True)
@@ -199,6 +197,14 @@ def registry_files(variable, text):
             raise UsageError(f"{variable}={text}: make load has a file {SIMULATED} of its own; rename yours")
         if [other.name for other in files].count(each.name) > 1:
             raise UsageError(f"{variable}={text}: two files are named {each.name}; rename one")
+    return files
+
+
+def registry_of(variable, text):
+    """The same, if they are a registry with sensors."""
+    files = registry_files(variable, text)
+    if not programs.registered(PROGRAMS, files):
+        raise UsageError(f"{variable}={text}: it describes no sensor")
     return files
 
 

@@ -21,17 +21,20 @@ import ready_commands
 import servers
 import stack
 import variables
-from river import CHOICES, KeptPorts, River
+from river import CHOICES, KeptPorts, River, registry_of
 from servers import atomic
 from stack import PROGRAMS, StackError, UsageError, say, show
+
+
+def check_listen(host):
+    if servers.port_fault(host, 0) == errno.EADDRNOTAVAIL:
+        raise UsageError(f"LISTEN={host}: this machine has no such address; `ip address` shows those it has")
 
 
 def check_ports(river, made):
     """Checks that the ports are free. Called before the stack starts."""
     for name, host, port in made.listeners():
         fault = servers.port_fault(host, port)
-        if fault == errno.EADDRNOTAVAIL:
-            raise UsageError(f"LISTEN={host}: this machine has no such address; `ip address` shows those it has")
         if fault:
             raise StackError(f"port {port} of {name} cannot be used: {os.strerror(fault)}; stop the program that uses it (ss "
                              f"-ltnp shows it), or write another port into {show(river.kept)}")
@@ -117,11 +120,28 @@ def stack_of(river, choices, ports):
     return made
 
 
+def choose(river, known, environment):
+    """Returns the options of this start. All that it refuses is refused before anything is changed."""
+    choices = river.choose(known, environment)
+    stack.check_formats(choices["FORMATS"])
+    check_listen(choices["LISTEN"])
+    return choices
+
+
+def empty(river, environment):
+    """FRESH=1. A mistake in the other variables must not cost the data."""
+    choose(river, {}, environment)
+    text = environment.get("REGISTRY")
+    if text and any(river.folder in each.resolve().parents for each in registry_of("REGISTRY", text)):
+        raise UsageError(f"REGISTRY={text}: FRESH=1 would remove this file with {show(river.folder)}; copy it out of there "
+                         "first")
+    river.empty()
+
+
 def start(river, environment):
     """Returns the description."""
     known = river.read()
-    choices = river.choose(known["choices"], environment)
-    stack.check_formats(choices["FORMATS"])
+    choices = choose(river, known["choices"], environment)
     gone = river.take_registry("REGISTRY", environment["REGISTRY"]) if environment.get("REGISTRY") else []
     if not environment.get("REGISTRY") and not known["choices"]:
         river.take_registry("REGISTRY", str(stack.REGISTRY))
@@ -154,7 +174,7 @@ def up(environment):
         if left:
             say("up", f"{left} processes of a stack that did not stop cleanly are stopped")
         if variables.read(environment, "FRESH", "up"):
-            river.empty()
+            empty(river, environment)
         description = start(river, environment)
     show_where(river, description)
 

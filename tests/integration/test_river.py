@@ -175,6 +175,11 @@ def test_what_is_refused(mine):
     with socket.create_server(("127.0.0.1", port)):
         said = mine.refused("up.py", "up")
         assert f"port {port} of gateway-1" in said and "river.json" in said
+    kept = next(mine.folder.glob("registry/*.ttl"))
+    for wrong, says in ({"REGISTRY": "none.ttl"}, "there is no file"), ({"FORMATS": "xml"}, "FORMATS"), (
+            {"LISTEN": "192.0.2.1"}, "no such address"), ({"REGISTRY": str(kept)}, "copy it out of there first"):
+        assert says in mine.refused("up.py", "up", FRESH="1", **wrong)
+        assert kept.exists() and (mine.folder / "documents.sqlite").exists()
     text = mine.good("up.py", "up", FRESH="1", GRAPH="null")
     assert "lost are:" in text and "documents.sqlite" in text
 
