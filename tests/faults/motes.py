@@ -12,6 +12,8 @@ RECORDS = 7  # bytes of each message
 # The generator does not give up while a server is down, and its own delays do not matter here.
 PATIENCE = ("--retry-for=30min", "--late-bound=1h", "--series-interval=500ms")
 DRAIN_SECONDS = 120
+LAST_SECONDS = 10  # time for the last published messages to reach the subscription, if all must …
+FEW_SECONDS = 2  # … and if the subscription may have missed some
 ANSWER_MINUTES = 15  # time limit for one answer of a store that writes or compares much on a busy machine
 
 
@@ -67,14 +69,17 @@ class Motes(load.Load):
         """Shrinks the files of Fuseki's TDB2."""
         self.call("ir-store", "compact", f"--graph={self.description['graph']}")
 
-    def end(self, seconds, most_seconds):
-        """Ends the load when the watch sees nothing in progress. The generator has `seconds` to end on its own, because
-        all its messages came back. If it does not, it has `seconds` more after the brokers hold nothing: they hold the
-        messages of a lost connection until they notice the loss, and the watch does not see those. After that it is
-        stopped, which may take `most_seconds`. Returns its summary."""
-        if seconds and self.process.wait(seconds) is None:
+    def end(self, all_return, most_seconds):
+        """Ends the load when the watch sees nothing in progress. The generator ends on its own when all its messages came
+        back. If they must all return, it also waits until the brokers hold nothing: they hold the messages of a lost
+        connection until they notice the loss, and the watch does not see those. Otherwise the generator is stopped, which
+        may take `most_seconds`. Returns its summary."""
+        seconds = LAST_SECONDS if all_return else FEW_SECONDS
+        ended = self.process.wait(seconds)
+        if ended is None and all_return:
             self.waiting(most_seconds)
-        if self.process.wait(seconds) is None:
+            ended = self.process.wait(seconds)
+        if ended is None:
             self.process.send(signal.SIGTERM)
             self.process.wait(most_seconds)
         self.process.stop()

@@ -13,7 +13,6 @@ from .verdict import judge_motes, judge_stores
 
 NEVER = 10  # the run is abandoned if a recovery takes this many times the limit, on any machine
 DRAIN_SECONDS = 120
-LAST_SECONDS = 10  # time for the last published messages to reach the motes' subscription
 JOIN_SECONDS = 60  # time for separated brokers to join again
 TROUBLES = (servers.ServerError, pika.exceptions.AMQPError, OSError)
 
@@ -44,7 +43,7 @@ class Rounds:
         self.river.afterwards.clear()
         roles = {self.river.roles[each.target] for each in planned.faults}
         all_behind = all(map(behind, roles))
-        summary = motes.end(LAST_SECONDS if all_behind else 0, DRAIN_SECONDS)
+        summary = motes.end(all_behind, DRAIN_SECONDS)
         self.not_compared.append((summary, all_behind))
         wrong += judge_motes(summary, all_behind)
         if "broker" in roles and not self.river.await_joined(self.settings.patience * JOIN_SECONDS):

@@ -63,6 +63,8 @@ SENT = {"resent": 3, "order_violations": 0, "messages_lost": 0, "messages_refuse
     ({"missing": 1}, {}, False, 1),
     ({"doubled": 1, "foreign": 1}, {}, False, 2),
     ({}, {"order_violations": 1}, False, 1),
+    ({}, {"order_violations": 1, "messages_missing": 1}, False, 0),
+    ({}, {"order_violations": 1, "messages_missing": 1}, True, 2),
     ({}, {"messages_lost": 1}, False, 1),
     ({}, {"messages_refused": 1}, True, 1),
     ({}, {"messages_missing": 1}, True, 1),
@@ -103,9 +105,9 @@ class LateLoad:
         return self.calls
 
 
-@pytest.mark.parametrize("seconds, calls", [(10, ["wait", "wait"]), (0, ["wait", "interrupt", "wait"])])
-def test_a_load_has_time_for_messages_that_the_watch_does_not_see(seconds, calls):
-    assert motes.Motes.end(LateLoad(), seconds, 120) == calls
+@pytest.mark.parametrize("all_return, calls", [(True, ["wait", "wait"]), (False, ["wait", "interrupt", "wait"])])
+def test_a_load_has_time_for_messages_that_the_watch_does_not_see(all_return, calls):
+    assert motes.Motes.end(LateLoad(), all_return, 120) == calls
 
 
 class Sleeper(programs.Program):
