@@ -23,6 +23,7 @@ void ir_connection_forget_bytes(ir_connection_t *connection) {
 
 void ir_connection_doom(ir_connection_t *connection, ir_closing_t why) {
     connection->doom = why;
+    ir_connection_forget_bytes(connection);
     ir_connection_enter(connection, IR_PHASE_DOOMED);
     bufferevent_disable(connection->bufferevent, EV_READ);
     event_active(connection->all->soon, EV_TIMEOUT, 1);

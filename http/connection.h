@@ -87,7 +87,8 @@ void ir_connection_enter(ir_connection_t *connection, ir_connection_phase_t phas
 void ir_connection_forget_bytes(ir_connection_t *connection);
 
 /* Marks a connection that exceeded a limit. It cannot be closed inside a callback of the library;
- * the next turn of the loop refuses it. */
+ * the next turn of the loop refuses it. Its bytes no longer count, so nobody else is refused for
+ * them. */
 void ir_connection_doom(ir_connection_t *connection, ir_closing_t why);
 
 void ir_connection_count_closing(const ir_connection_t *connection, ir_closing_t why);

@@ -115,7 +115,7 @@ def test_drained_passes_over_the_brokers_own_connections(front):
     assert not any(f"user {drained.OWN}:" in each for each in drained.first_answer([one], password, drained.everything))
 
 
-@pytest.mark.parametrize("consumers, says", [("", "a listener for who reads"), ("consumers = 127.0.0.1:2", "old ")])
+@pytest.mark.parametrize("consumers, says", [("", "the listener of the programs that read"), ("consumers = 127.0.0.1:2", "old ")])
 def test_drained_says_what_it_cannot_know(tmp_path, consumers, says):
     (tmp_path / "nodes.conf").write_text(NODES.format(consumers=consumers, port=servers.free_ports(1)[0]))
     argv = [sys.executable, harness.ROOT / "ingest" / "drained.py", tmp_path / "nodes.conf", tmp_path / "passwords"]

@@ -137,10 +137,14 @@ owned() { # ADDRESS PORT
 
 # Asks the service's process by HTTP, and runs a command with the response as its input; waits at most two seconds.
 http_get() { # ADDRESS PORT PATH COMMAND…
+    local address
+    address=$(bare "$1")
+    local host=$address
+    [[ $address != *:* ]] || host="[$address]"
     owned "$1" "$2" || return 1
     # shellcheck disable=SC2016 # expanded by the inner shell
-    timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 &&
-        exec "${@:3}" <&3' "$(bare "$1")" "${@:2}" 2>/dev/null
+    timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$2" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$3" "$1" >&3 &&
+        exec "${@:4}" <&3' "$address" "$host" "${@:2}" 2>/dev/null
 }
 
 # Prints the status code of such a response.
